@@ -1,0 +1,106 @@
+"""Every failure as JSON ``{code, message, fix}`` with its HTTP status."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from maskel_core.errors import MaskelError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+log = logging.getLogger("maskel_server")
+
+STATUS = {
+    "bad_request": 422,
+    "unauthorized": 401,
+    "bad_host": 403,
+    "bad_origin": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "version_mismatch": 409,
+    "body_too_large": 413,
+    "too_many_pixels": 413,
+    "not_an_image": 415,
+    "empty_mask": 422,
+    "full_mask": 422,
+    "bad_mask": 422,
+    "bad_style": 422,
+    "bad_size": 422,
+    "busy": 429,
+    "internal": 500,
+    "not_ready": 503,
+    "out_of_memory": 503,
+    "timed_out": 504,
+}
+"""HTTP status of each error code; a code that is not here answers 500."""
+
+_EXTRA_HEADERS = {
+    "unauthorized": {"WWW-Authenticate": "Bearer"},
+    "busy": {"Retry-After": "1"},
+    "not_ready": {"Retry-After": "2"},
+}
+
+
+def error_response(error: MaskelError) -> JSONResponse:
+    """The answer for a typed error."""
+    return JSONResponse(
+        error.as_dict(), status_code=STATUS.get(error.code, 500), headers=_EXTRA_HEADERS.get(error.code)
+    )
+
+
+def internal_error() -> MaskelError:
+    """What a client may know of a failure nobody foresaw: nothing of its inside."""
+    return MaskelError(
+        "internal", "The server met an unexpected error.", "Look at the server's log and report what it says."
+    )
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every way a request can fail answer with the typed JSON."""
+
+    @app.exception_handler(MaskelError)
+    async def typed(request: Request, error: MaskelError) -> JSONResponse:
+        log.info("%s %s refused: %s", request.method, request.url.path, error.code)
+        return error_response(error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(_from_http(request, error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = ", ".join(sorted({str(item["loc"][-1]) for item in error.errors()}))
+        return error_response(_bad_request(f"These parts of the request are wrong: {fields}."))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return error_response(internal_error())
+
+
+def _from_http(request: Request, error: HTTPException) -> MaskelError:
+    if error.status_code == 404:
+        return MaskelError(
+            "not_found",
+            f"There is nothing at {request.url.path}.",
+            "Use /v1/health, /v1/models or /v1/xray.",
+        )
+    if error.status_code == 405:
+        return MaskelError(
+            "method_not_allowed",
+            f"{request.method} is not possible at {request.url.path}.",
+            "GET /v1/health and /v1/models, POST /v1/xray.",
+        )
+    if error.status_code < 500:
+        return _bad_request(f"The request could not be read: {error.detail}.")
+    return internal_error()
+
+
+def _bad_request(message: str) -> MaskelError:
+    return MaskelError(
+        "bad_request",
+        message,
+        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format.",
+    )

@@ -1,0 +1,48 @@
+"""What an administrator may set, from arguments or ``MASKEL_SERVE_*`` variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskel_core.images import MAX_PIXELS
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServerSettings(BaseSettings):
+    """Limits and secrets of one server process; every limit has a safe default."""
+
+    model_config = SettingsConfigDict(env_prefix="MASKEL_SERVE_", extra="ignore", protected_namespaces=())
+
+    token: SecretStr = Field(min_length=16)
+    """Bearer token of the calls that need one."""
+
+    host: str = "127.0.0.1"
+    """Address the server is bound to; decides which Host headers are believed."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Extra host names a client may have used to get here, e.g. the name of a render node."""
+
+    model: Path | None = None
+    """Folder of a model; None is the model that ships."""
+
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of the model; None leaves torch's choice."""
+
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Largest accepted request body, in bytes."""
+
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    """Largest accepted mask and answer, in pixels."""
+
+    queue_size: int = Field(default=8, ge=0)
+    """Requests that may wait behind the one in work; more are refused with ``busy``."""
+
+    body_seconds: float = Field(default=30.0, gt=0)
+    """Time a client has to send its request body, in seconds."""
+
+    work_seconds: float = Field(default=300.0, gt=0)
+    """Time a request may take from queue to answer, in seconds."""
