@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def write_private(path: Path, text: str) -> None:
         _restrict(scratch)
         scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink()
         raise MaskelError(
             "cannot_write",
             f"{path} cannot be written: {error.strerror or error}.",
@@ -49,8 +51,9 @@ def load_or_create_token(path: Path) -> str:
     Raises:
         MaskelError: ``bad_token_file`` (too short or not one printable word), ``cannot_write``.
     """
-    try:
+    with suppress(OSError):  # what is wrong with the folder shows when the file is opened
         path.parent.mkdir(parents=True, exist_ok=True)
+    try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _read_token(path)
