@@ -25,11 +25,11 @@ def open_pipeline(
         MaskelError: ``bad_device``, and what ``MaskelPipeline.from_pretrained`` raises.
     """
     import torch
+    target = choose_device(device)
     from maskel_core.pipeline import MaskelPipeline
 
     if threads is not None:
         torch.set_num_threads(threads)
-    target = choose_device(device)
     return MaskelPipeline.from_pretrained(model).to(target)
 
 
