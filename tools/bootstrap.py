@@ -1,9 +1,10 @@
-"""Set up this checkout: ``python3 tools/bootstrap.py demo`` or ``test``; standard library, Python 3.8 or newer.
+"""Set up this checkout: ``python3 tools/bootstrap.py demo`` or ``test``; only needs a plain Python.
 
-Makes .venv (model, server, command line) and .venv-bpy-* (Blender as a Python module) from requirements/*.lock.
-A second run finds stamps and does nothing; a run that was killed is taken up where it stopped. System libraries
-that Blender needs are installed when this runs as root on Debian; otherwise the one command that does it is
-printed. ``MASKEL_TORCH_INDEX`` names a package index to take torch from, e.g. the one with CPU builds.
+Makes .venv (model, server, command line) and .venv-bpy-* (Blender as a Python module) from the locks in
+requirements/. A second run finds stamps and does nothing; a run that was killed is taken up where it stopped.
+System libraries that Blender needs are installed when this runs as root on Debian; otherwise the one command
+that does it is printed. ``MASKEL_TORCH_INDEX`` names a package index to take torch from, for instance the one
+with CPU builds.
 """
 
 import ctypes
@@ -169,9 +170,7 @@ def install_main(venv, lock):
     install_lock(venv, lock)
     if run_quiet([str(python_of(venv)), "-c", "import torch"]) is None:
         # This build of torch wants its GPU libraries, which no lock names because no CPU needs them.
-        say(
-            "This torch is a GPU build; fetching its libraries (MASKEL_TORCH_INDEX can name an index of CPU builds)"
-        )
+        say("This torch is a GPU build; fetching its libraries. MASKEL_TORCH_INDEX can name CPU builds.")
         pip(venv, [TORCH])
     pip(venv, ["--no-deps", "--no-build-isolation", "-e", str(ROOT)])
 
@@ -183,7 +182,7 @@ def install_lock(venv, lock):
 
 def pip(venv, arguments):
     """Run ``pip install`` in a virtual environment, quietly."""
-    command = [str(python_of(venv)), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    command = [str(python_of(venv)), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "--no-input", "--no-warn-script-location"]
     environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
     run([*command, *arguments], "pip could not install everything; run this again to go on", environment)

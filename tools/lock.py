@@ -1,4 +1,4 @@
-"""Write requirements/*.lock from pyproject.toml with uv; run in the development environment after a change there.
+"""Write requirements/*.lock from pyproject.toml with uv; run it after a change there.
 
 torch is left out of the locks: which build of it fits depends on the machine, and tools/bootstrap.py chooses.
 What torch needs in every build is locked here, so that installing it brings nothing else along.
