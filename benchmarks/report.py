@@ -1,0 +1,102 @@
+"""What every measurement notes beside its figures, and where it is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "measurements"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, load, versions: what one must know to compare two runs."""
+    import torch
+    from maskel_core.version import __version__
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "load_average_at_start": None if load is None else round(load, 2),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "maskel": __version__,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def timed(work: Callable[[], object], runs: int, warm: int) -> list[float]:
+    """Seconds of each of ``runs`` calls, after ``warm`` that do not count."""
+    seconds = []
+    for index in range(warm + runs):
+        started = time.perf_counter()
+        work()
+        if index >= warm:
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def summary(seconds: Sequence[float], digits: int = 5) -> dict[str, Any]:
+    """Median, 95th percentile and extremes, in seconds."""
+    return {
+        "runs": len(seconds),
+        "median_s": round(statistics.median(seconds), digits),
+        "p95_s": round(float(np.percentile(seconds, 95)), digits),
+        "min_s": round(min(seconds), digits),
+        "max_s": round(max(seconds), digits),
+    }
+
+
+def figure(size: int) -> np.ndarray:
+    """A standing figure, arms at the sides: uint8 (size, size), 255 = body."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("L", (size * 4, size * 4))
+    draw = ImageDraw.Draw(image)
+    unit = size * 4 / 100
+
+    def limb(points: list[tuple[float, float]], width: float) -> None:
+        scaled = [(x * unit, y * unit) for x, y in points]
+        draw.line(scaled, fill=255, width=round(width * unit), joint="curve")
+        for x, y in scaled:
+            radius = width * unit / 2
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+
+    draw.ellipse((45 * unit, 5 * unit, 55 * unit, 18 * unit), fill=255)
+    limb([(50, 16), (50, 24)], 5)
+    limb([(50, 28), (50, 44)], 17)
+    for side in (-1, 1):
+        limb([(50 + side * 8, 25), (50 + side * 13, 40), (50 + side * 15, 54)], 4.5)
+        limb([(50 + side * 4, 47), (50 + side * 5, 70), (50 + side * 6, 92)], 7)
+    return np.asarray(image.resize((size, size), Image.Resampling.BOX))
+
+
+def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:
+    """Write a measurement as JSON and print it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    text = json.dumps(result, indent=2) + "\n"
+    path.write_text(text, "utf-8")
+    print(text, end="")
+    return path
