@@ -1,0 +1,48 @@
+"""Settings of the panel, saved with the scene."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import compat
+
+TARGETS = (
+    ("ACTIVE", "Active Object", "The active object; an armature or empty stands for its meshes"),
+    ("SELECTED", "Selected", "All selected objects together"),
+    ("COLLECTION", "Collection", "All objects of a collection"),
+)
+STYLES = (
+    ("dxa", "DXA", "Bone mineral bright, soft tissue a faint veil"),
+    ("radiograph", "Radiograph", "As on a film viewed as a negative: soft tissue grey, bone bright"),
+    ("bone", "Bone", "Bones alone"),
+    ("inverted", "Inverted", "Dark bones on a light body"),
+)
+PLACEMENTS = (("PLANE", "Image Plane", "A mesh plane before the character, registered to the camera"),)
+
+
+def _is_planar_camera(_group: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
+    return item.type == "CAMERA" and compat.scene_has_camera(item.data.type)
+
+
+class MaskelSettings(bpy.types.PropertyGroup):
+    """What the panel's button passes to the operator."""
+
+    target: bpy.props.EnumProperty(
+        name="Character", items=TARGETS, description="What the silhouette is taken of"
+    )
+    collection: bpy.props.PointerProperty(
+        name="Collection", type=bpy.types.Collection, description="The character's collection"
+    )
+    camera: bpy.props.PointerProperty(
+        name="Camera",
+        type=bpy.types.Object,
+        poll=_is_planar_camera,
+        description="Empty: the scene's active camera",
+    )
+    style: bpy.props.EnumProperty(name="Style", items=STYLES, description="How the X-ray is displayed")
+    size: bpy.props.IntProperty(
+        name="Size",
+        min=0,
+        max=8192,
+        description="Longer side of the X-ray in pixels; 0 takes the render resolution",
+    )

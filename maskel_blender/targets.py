@@ -1,0 +1,115 @@
+"""Which objects are "the character"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import bpy
+
+from .errors import TargetError
+from .silhouette.evaluate import MESH_TYPES
+
+ROLE_KEY = "maskel_role"
+"""Custom property that marks objects MaSkel made; they are never part of a silhouette."""
+
+
+def resolve(
+    context: bpy.types.Context, target: str, collection: str = ""
+) -> tuple[str, list[bpy.types.Object]]:
+    """Objects of the character.
+
+    Args:
+        context: Where active object, selection and view layer come from.
+        target: ``ACTIVE`` (an armature or an empty stands for its meshes), ``SELECTED`` or ``COLLECTION``.
+        collection: Name of the collection for ``COLLECTION``.
+
+    Returns:
+        A name for the character, and its objects.
+
+    Raises:
+        TargetError: ``no_target``, ``no_collection`` or ``hidden_target``.
+
+    """
+    if target == "COLLECTION":
+        chosen = bpy.data.collections.get(collection)
+        if chosen is None:
+            raise TargetError(
+                "no_collection", f'There is no collection "{collection}".', "Pick the character's collection."
+            )
+        return chosen.name, from_objects(context, chosen.all_objects)
+    layer_objects = context.view_layer.objects
+    if target == "SELECTED":
+        # read from the view layer: a context without a 3D viewport has no selected_objects
+        selected = [item for item in layer_objects if item.select_get()]
+        name = (
+            layer_objects.active.name
+            if layer_objects.active in selected
+            else selected[0].name
+            if selected
+            else ""
+        )
+        return name, from_objects(context, selected)
+    active = layer_objects.active
+    return active.name if active else "", from_objects(context, [active] if active else [])
+
+
+def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """What stands for the given objects in a silhouette, without those a render of the view layer leaves out."""
+    wanted: dict[str, bpy.types.Object] = {}
+    everything = list(context.view_layer.objects)
+    for item in objects:
+        for shown in _shown_for(item, everything):
+            wanted.setdefault(shown.name_full, shown)
+    if not wanted:
+        raise TargetError(
+            "no_target",
+            "There is no mesh to take a silhouette of.",
+            "Click the character's mesh or armature to make it active, or choose its collection.",
+        )
+    rendered = _rendered(context.view_layer)
+    usable = [item for name, item in wanted.items() if name in rendered and not item.hide_render]
+    if not usable:
+        raise TargetError(
+            "hidden_target",
+            "The character is hidden in renders.",
+            "Switch on the camera icon of its objects and collections in the outliner.",
+        )
+    return usable
+
+
+def _shown_for(item: bpy.types.Object, everything: list[bpy.types.Object]) -> list[bpy.types.Object]:
+    if ROLE_KEY in item:
+        return []
+    if item.type in MESH_TYPES:
+        return [item]
+    found: list[bpy.types.Object] = []
+    if item.type == "EMPTY" and item.instance_type == "COLLECTION" and item.instance_collection is not None:
+        found.append(item)
+    if item.type in ("EMPTY", "ARMATURE"):
+        below = set(item.children_recursive)
+        found += [
+            other
+            for other in everything
+            if other.type in MESH_TYPES
+            and ROLE_KEY not in other
+            and (other in below or _deformed_by(other, item))
+        ]
+    return found
+
+
+def _deformed_by(item: bpy.types.Object, armature: bpy.types.Object) -> bool:
+    return any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in item.modifiers)
+
+
+def _rendered(view_layer: bpy.types.ViewLayer) -> set[str]:
+    """Full names of the objects in at least one collection that the view layer renders."""
+    names: set[str] = set()
+    stack = [view_layer.layer_collection]
+    while stack:
+        layer = stack.pop()
+        if layer.collection.hide_render:
+            continue
+        if not layer.exclude:
+            names.update(item.name_full for item in layer.collection.objects)
+        stack.extend(layer.children)
+    return names

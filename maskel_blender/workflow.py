@@ -1,0 +1,80 @@
+"""The two ends of one X-ray on Blender's main thread: before the request, and after the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import bpy
+
+from .client.png import decode_png, encode_png
+from .client.request import XrayAnswer, XrayRequest
+from .errors import MaskelError
+from .placement.picture import compose
+from .placement.plane import PlaneRequest, depth_before, place_plane
+from .silhouette.camera import find_camera
+from .silhouette.capture import Silhouette, capture
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is kept between request and answer. Names, not references: an undo in between would invalidate those."""
+
+    request: XrayRequest
+    silhouette: Silhouette
+    scene: str
+    target: str
+    frame: int
+
+
+def prepare(
+    context: bpy.types.Context,
+    name: str,
+    objects: Sequence[bpy.types.Object],
+    camera: str = "",
+    style: str = "dxa",
+    size: int = 0,
+) -> Prepared:
+    """Take the silhouette and pack the request.
+
+    Args:
+        context: Whose scene and view layer count.
+        name: Name of the character.
+        objects: Its objects, from `targets`.
+        camera: Name of the camera; "" for the scene's own.
+        style: Display style.
+        size: Longer side of the X-ray in pixels; 0 = as the mask.
+
+    Raises:
+        MaskelError: See `find_camera` and `capture`.
+
+    """
+    scene = context.scene
+    silhouette = capture(scene, objects, find_camera(scene, camera))
+    request = XrayRequest(encode_png(silhouette.mask, level=1), style, size)
+    return Prepared(request, silhouette, scene.name, name, scene.frame_current)
+
+
+def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:
+    """Put the answer into the scene as an image plane.
+
+    Raises:
+        MaskelError: ``scene_gone``, ``bad_picture``.
+
+    """
+    scene = bpy.data.scenes.get(prepared.scene)
+    if scene is None:
+        raise MaskelError("scene_gone", f'The scene "{prepared.scene}" is gone.', "Generate the X-ray again.")
+    picture = compose(decode_png(answer.image_png), prepared.silhouette.mask)
+    view = prepared.silhouette.view
+    provenance: dict[str, str | int | float] = {
+        "model": answer.model,
+        "version": answer.version,
+        "style": prepared.request.style,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "mask_sha256": prepared.request.mask_sha256,
+        "frame": prepared.frame,
+    }
+    depth = depth_before(prepared.silhouette)
+    return place_plane(scene, PlaneRequest(view, depth, encode_png(picture), prepared.target, provenance))

@@ -1,0 +1,172 @@
+"""A server that honours the HTTP contract with the standard library alone; its "X-ray" is the mask, greyed.
+
+As a program it takes the arguments of `maskel serve`, so that it can stand in for it as a child process. What goes wrong is
+scripted by `Faults`, as a program by the environment variable MASKEL_FAKE_FAULT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from maskel_blender.client.png import decode_png, encode_png
+
+MODEL, VERSION = "fake", "9.9.9"
+
+
+@dataclass
+class Faults:
+    """What to do wrong."""
+
+    api: int = 1
+    status: str = "ready"
+    name: str = "maskel"
+    delay: float = 0.0
+    error: tuple[int, dict[str, str]] | None = None
+    raw: tuple[int, str, bytes] | None = None
+    truncate: bool = False
+    starting_calls: int = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def log_message(self, *_args):
+        pass
+
+    def do_GET(self):
+        faults = self.server.faults
+        self.server.calls.append(self.path)
+        if self.path != "/v1/health":
+            return self._json(
+                404, {"code": "not_found", "message": "No such call.", "fix": "Check the path."}
+            )
+        status = faults.status
+        if faults.starting_calls > 0:
+            faults.starting_calls -= 1
+            status = "starting"
+        return self._json(
+            200,
+            {
+                "status": status,
+                "name": faults.name,
+                "version": VERSION,
+                "api": faults.api,
+                "model": MODEL,
+                "device": "cpu",
+            },
+        )
+
+    def do_POST(self):
+        faults = self.server.faults
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.calls.append(self.path)
+        if faults.delay:
+            time.sleep(faults.delay)
+        if faults.raw:
+            return self._send(faults.raw[0], faults.raw[1], faults.raw[2])
+        if faults.error:
+            return self._json(*faults.error)
+        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            return self._json(
+                401,
+                {"code": "unauthorized", "message": "Wrong token.", "fix": "Use the server's token file."},
+            )
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        form = {
+            part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+            for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
+        }
+        self.server.forms.append(form)
+        mask = decode_png(form["mask"])
+        if not mask.any():
+            return self._json(
+                422, {"code": "empty_mask", "message": "The mask is empty.", "fix": "Send a silhouette."}
+            )
+        xray = (mask * 0.6).astype("uint8")
+        if b"size" in form or "size" in form:
+            step = max(1, round(max(mask.shape) / int(form["size"])))
+            xray = xray[::step, ::step].copy()
+        return self._send(200, "image/png", encode_png(xray))
+
+    def _json(self, status, values):
+        self._send(status, "application/json", json.dumps(values).encode())
+
+    def _send(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-MaSkel-Model", MODEL)
+        self.send_header("X-MaSkel-Version", VERSION)
+        self.send_header("X-MaSkel-Seconds", "0.01")
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.server.faults.truncate else body)
+
+
+class FakeServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, token: str = "fake-token", faults: Faults | None = None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.token = token
+        self.faults = faults or Faults()
+        self.calls: list[str] = []
+        self.forms: list[dict[str, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_args):
+        self.shutdown()
+        self.server_close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("verb", choices=["serve"])
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--token-file", type=Path, required=True)
+    parser.add_argument("--publish", type=Path, required=True)
+    parser.add_argument("--exit-with-parent", action="store_true")
+    options = parser.parse_args()
+    fault = os.environ.get("MASKEL_FAKE_FAULT", "")
+    if fault == "dies":
+        print("something is broken here", file=sys.stderr)
+        return 3
+    if fault == "hangs":
+        sys.stdin.read()
+        return 0
+    token = secrets.token_hex(8)
+    options.token_file.write_text(token)
+    faults = Faults(delay=float(fault.removeprefix("slow "))) if fault.startswith("slow ") else Faults()
+    with FakeServer(token, faults, options.port) as server:
+        ready = {"event": "ready", "url": server.url, "pid": os.getpid(), "version": VERSION, "api": 1}
+        options.publish.write_text(json.dumps(ready | {"token_file": str(options.token_file)}))
+        print("loading weights ...", flush=True)
+        print(json.dumps(ready), flush=True)
+        if options.exit_with_parent:
+            sys.stdin.read()
+        else:
+            threading.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
