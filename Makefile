@@ -1,7 +1,6 @@
 # Everything runs in the environments that tools/bootstrap.py makes; see README.md.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
-BLENDER ?= blender
 VENV := .venv/bin
 BPY := 4.2 4.5 5.0
 export OMP_NUM_THREADS ?= 2
@@ -13,7 +12,7 @@ help:
 	@echo "make test       set up, then lint, type check and run every test"
 	@echo "make quick      the fast tests (needs one make test before)"
 	@echo "make lint       ruff and mypy"
-	@echo "make extension  build the Blender extension with Blender's own command (BLENDER=path)"
+	@echo "make extension  build the Blender extension with Blender's own command (BLENDER=path for another than the one set up)"
 	@echo "make bench      measure speed and memory; writes docs/measurements/"
 	@echo "make lock       pin the newest fitting packages in requirements/"
 	@echo "make clean      remove what was built"
@@ -52,10 +51,8 @@ types:
 	@ln -sfn ../../core build/types/maskel_core
 	@ln -sfn ../../server build/types/maskel_server
 
-extension:
-	@mkdir -p dist
-	$(BLENDER) --command extension build --source-dir maskel_blender --output-dir dist
-	$(BLENDER) --command extension validate maskel_blender
+extension: setup-demo
+	@$(VENV)/python tools/extension.py $(if $(BLENDER),--blender $(BLENDER))
 
 bench:
 	$(VENV)/python benchmarks/pipeline.py

@@ -189,9 +189,9 @@ def pip(venv, arguments):
 
 
 def run(command, trouble, environment=None):
-    """Run a command whose failure ends the setup."""
+    """Run a command whose failure ends the setup; what it says is dropped, its errors are not."""
     try:
-        subprocess.run(command, check=True, env=environment, cwd=str(ROOT))
+        subprocess.run(command, check=True, env=environment, cwd=str(ROOT), stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetupError(f"{trouble} ({error}).") from error
 

@@ -7,18 +7,28 @@ from typing import Annotated
 
 import typer
 
+from maskel_core.cli.console import say
+
 
 def train(
-    config: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Training configuration.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")],
+    config: Annotated[str, typer.Argument(help="Configuration: a TOML file, or the name of one that ships.")],
+    out: Annotated[Path, typer.Option(help="Folder for models, checkpoints and logs.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of sample shards.", show_default=False),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same run.", show_default=False)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")
     ] = False,
 ) -> None:
-    """Train a model."""
+    """Train a model; options left out are the configuration's."""
     from maskel_core.training.run import train as run
 
-    run(config, out, resume)
+    changes = {"data": None if data is None else str(data), "threads": threads, "seed": seed}
+    model = run(config, out, resume, **{name: value for name, value in changes.items() if value is not None})
+    say(f"Model in {model}")
 
 
 def evaluate(
