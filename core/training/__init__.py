@@ -1,0 +1,1 @@
+"""Training: configuration, losses, the two stages, the loop."""

@@ -1,0 +1,250 @@
+"""Samples of a shard folder in memory, letterboxed and augmented into training batches."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
+from maskel_core.errors import MaskelError
+from maskel_core.pipeline.letterbox import Letterbox
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+
+@dataclass
+class Augmentation:
+    """Random changes of a training sample.
+
+    Attributes:
+        flip: Probability of a left-right mirror image.
+        shift: Largest shift of the crop, share of its side.
+        zoom: Largest change of the crop's side, share of it.
+        edge_noise: Probability that the mask's edge is disturbed.
+    """
+
+    flip: float = 0.5
+    shift: float = 0.02
+    zoom: float = 0.05
+    edge_noise: float = 0.3
+
+
+@dataclass
+class Batch:
+    """Letterboxed samples.
+
+    Attributes:
+        mask: float32 (B, 1, S, S) in [0, 1]: what the model sees.
+        integrals: float32 (B, 2, S, S): bone and soft-tissue line integrals.
+        joints: float32 (B, J, 2): x, y as shares of the frame, pixel = share * S - 0.5.
+        known: bool (B, J): the joint lies inside the frame.
+    """
+
+    mask: Tensor
+    integrals: Tensor
+    joints: Tensor
+    known: Tensor
+
+
+def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
+    """Samples of one split, in shard order: keys ``mask``, ``bone``, ``soft`` (arrays), ``meta`` (dict), ``key``.
+
+    Raises:
+        MaskelError: ``data_missing`` when no shard of the split exists, ``data_damaged`` when a sample lacks a part.
+    """
+    shards = sorted(Path(folder).glob(f"{split}-*.tar"))
+    if not shards:
+        raise MaskelError(
+            "data_missing",
+            f"No shard {split}-*.tar in {folder}.",
+            "Make one with `maskel data build --out DIR`, or name another folder.",
+        )
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "mask.png": lambda raw: np.asarray(Image.open(io.BytesIO(raw)).convert("L")),
+        "bone.npy": lambda raw: np.load(io.BytesIO(raw), allow_pickle=False),
+        "soft.npy": lambda raw: np.load(io.BytesIO(raw), allow_pickle=False),
+        "json": json.loads,
+    }
+    for shard in shards:
+        sample: dict[str, Any] = {}
+        with tarfile.open(shard) as archive:
+            for member in archive:
+                key, _, suffix = Path(member.name).name.partition(".")
+                handle = archive.extractfile(member)
+                if handle is None or suffix not in readers:
+                    continue
+                if sample and sample["key"] != key:
+                    yield _complete(sample, shard)
+                    sample = {}
+                sample["key"] = key
+                sample["meta" if suffix == "json" else suffix.partition(".")[0]] = readers[suffix](
+                    handle.read()
+                )
+        if sample:
+            yield _complete(sample, shard)
+
+
+def _complete(sample: dict[str, Any], shard: Path) -> dict[str, Any]:
+    missing = {"mask", "bone", "soft", "meta"} - sample.keys()
+    if missing:
+        raise MaskelError(
+            "data_damaged",
+            f"Sample {sample['key']} in {shard.name} lacks {', '.join(sorted(missing))}.",
+            "Build the shards again.",
+        )
+    return sample
+
+
+class SampleStore:
+    """One split of a shard folder in memory.
+
+    Attributes:
+        masks: uint8 (N, H, W).
+        layers: float16 (N, 2, H, W): bone and soft-tissue line integrals.
+        joints: float32 (N, J, 2), x, y in pixels, NaN where unknown.
+        metas: N dicts, the samples' JSON.
+    """
+
+    def __init__(
+        self,
+        masks: NDArray[np.uint8],
+        layers: NDArray[np.float16],
+        joints: NDArray[np.float32],
+        metas: list[dict[str, Any]],
+    ) -> None:
+        self.masks, self.layers, self.joints, self.metas = masks, layers, joints, metas
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    @classmethod
+    def open(
+        cls, folder: Path | str, split: str, limit: int | None = None, cache: bool = True
+    ) -> SampleStore:
+        """Read a split, from the cache file beside the shards when that is current.
+
+        Args:
+            folder: Folder of the shards.
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            limit: Read at most so many samples.
+            cache: Read and write ``SPLIT.cache.safetensors``; only for whole splits.
+
+        Raises:
+            MaskelError: ``data_missing``, ``data_damaged``.
+        """
+        folder = Path(folder)
+        path = folder / f"{split}.cache.safetensors"
+        stamp = _stamp(folder, split)
+        if cache and path.exists():
+            arrays = load_file(path)
+            metas = json.loads(arrays.pop("metas").tobytes())
+            if arrays.pop("stamp").tobytes().decode() == stamp:
+                store = cls(arrays["masks"], arrays["layers"], arrays["joints"], metas)
+                return store if limit is None else store.take(limit)
+        store = cls._read(folder, split, limit)
+        if cache and limit is None:
+            text = json.dumps(store.metas).encode()
+            save_file(
+                {
+                    "masks": store.masks,
+                    "layers": store.layers,
+                    "joints": store.joints,
+                    "metas": np.frombuffer(text, dtype=np.uint8).copy(),
+                    "stamp": np.frombuffer(stamp.encode(), dtype=np.uint8).copy(),
+                },
+                path,
+            )
+        return store
+
+    @classmethod
+    def _read(cls, folder: Path, split: str, limit: int | None) -> SampleStore:
+        masks, layers, joints, metas = [], [], [], []
+        for sample in read_shards(folder, split):
+            masks.append(sample["mask"])
+            layers.append(np.stack([sample["bone"], sample["soft"]]).astype(np.float16))
+            points = sample["meta"].get("joints", {})
+            found = [points.get(name) for name in JOINT_NAMES]
+            joints.append([(p["x"], p["y"]) if p else (np.nan, np.nan) for p in found])
+            metas.append(sample["meta"])
+            if limit is not None and len(masks) >= limit:
+                break
+        return cls(np.stack(masks), np.stack(layers), np.asarray(joints, dtype=np.float32), metas)
+
+    def take(self, limit: int) -> SampleStore:
+        """The first ``limit`` samples."""
+        return SampleStore(self.masks[:limit], self.layers[:limit], self.joints[:limit], self.metas[:limit])
+
+    def scales(self, percentile: float = 99.5, samples: int = 200) -> tuple[float, float]:
+        """Line integrals of bone and soft tissue at a percentile of the pixels that have any, over evenly spaced samples."""
+        picks = np.linspace(0, len(self) - 1, min(samples, len(self))).astype(int)
+        values = []
+        for layer in range(2):
+            pixels = self.layers[picks, layer].astype(np.float32)
+            pixels = pixels[pixels > 1e-3]
+            values.append(float(np.percentile(pixels, percentile)) if len(pixels) else 1.0)
+        return values[0], values[1]
+
+    def batch(
+        self,
+        indices: NDArray[np.integer] | list[int],
+        size: int,
+        margin: float,
+        augmentation: Augmentation | None = None,
+        random: np.random.Generator | None = None,
+    ) -> Batch:
+        """Letterboxed samples, augmented when ``augmentation`` and ``random`` are given.
+
+        Args:
+            indices: Which samples.
+            size: Pixels per side of the frame.
+            margin: Free border round the body's box, share of its longer side.
+            augmentation: Ranges of the random changes.
+            random: Their source.
+        """
+        masks, integrals, joints = [], [], []
+        for index in indices:
+            raw = self.masks[index]
+            box = Letterbox.around(raw, size, margin)
+            flip = False
+            if augmentation is not None and random is not None:
+                right, down = random.uniform(-augmentation.shift, augmentation.shift, 2)
+                box = box.moved(right, down, 1 + random.uniform(-augmentation.zoom, augmentation.zoom))
+                flip = bool(random.random() < augmentation.flip)
+            stack = np.concatenate(
+                [raw[None].astype(np.float32) / 255, self.layers[index].astype(np.float32)]
+            )
+            frame = box.forward(torch.from_numpy(stack))
+            points = (box.points_forward(self.joints[index]) + 0.5) / size
+            if flip:
+                frame = frame.flip(2)
+                points = points[list(MIRRORED)]
+                points[:, 0] = 1 - points[:, 0]
+            masks.append(frame[:1])
+            integrals.append(frame[1:])
+            joints.append(points)
+        mask = torch.stack(masks).clamp(0, 1)
+        if augmentation is not None and random is not None and augmentation.edge_noise > 0:
+            from maskel_core.data.augment import disturb_edge
+
+            mask = disturb_edge(mask, augmentation.edge_noise, random)
+        share = torch.from_numpy(np.stack(joints).astype(np.float32))
+        known = ((share > 0) & (share < 1)).all(dim=2)
+        return Batch(mask, torch.stack(integrals), share.nan_to_num(0.5), known)
+
+
+def _stamp(folder: Path, split: str) -> str:
+    digest = hashlib.sha256()
+    for shard in sorted(folder.glob(f"{split}-*.tar")):
+        stat = shard.stat()
+        digest.update(f"{shard.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

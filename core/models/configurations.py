@@ -1,0 +1,94 @@
+"""Named sizes of the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskel_core.models.discriminator import PatchDiscriminator
+from maskel_core.models.masked_autoencoder import MaskedAutoencoder
+from maskel_core.models.plain_unet import PlainUNet
+from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Arguments of the models that belong together.
+
+    Attributes:
+        autoencoder: Of `MaskedAutoencoder`.
+        generator: Of `VQMaskedAutoencoder` or, for a reference, of `PlainUNet`.
+        discriminator: Of `PatchDiscriminator`.
+        kind: ``"maskel"`` or ``"unet"``.
+    """
+
+    autoencoder: dict[str, Any] = field(default_factory=dict)
+    generator: dict[str, Any] = field(default_factory=dict)
+    discriminator: dict[str, Any] = field(default_factory=dict)
+    kind: str = "maskel"
+
+    def make_autoencoder(self, **changes: Any) -> MaskedAutoencoder:
+        """Stage 1, with fresh weights."""
+        return MaskedAutoencoder(**{**self.autoencoder, **changes})
+
+    def make_generator(self, **changes: Any) -> VQMaskedAutoencoder | PlainUNet:
+        """Stage 2 or the reference, with fresh weights."""
+        model = VQMaskedAutoencoder if self.kind == "maskel" else PlainUNet
+        return model(**{**self.generator, **changes})
+
+    def make_discriminator(self) -> PatchDiscriminator:
+        """The discriminator, with fresh weights."""
+        return PatchDiscriminator(**self.discriminator)
+
+
+_PAPER_ENCODER = {
+    "sample_size": 256, "patch_size": 16, "dim": 512, "depth": 8, "heads": 8, "mlp_ratio": 4.0, "latent_dim": 256,
+}  # fmt: skip
+_SMALL_ENCODER = {
+    "sample_size": 256, "patch_size": 16, "dim": 256, "depth": 6, "heads": 4, "mlp_ratio": 4.0, "latent_dim": 64,
+}  # fmt: skip
+_TINY_ENCODER = {
+    "sample_size": 64, "patch_size": 16, "dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2.0, "latent_dim": 8,
+}  # fmt: skip
+
+CONFIGURATIONS: dict[str, Configuration] = {
+    # The sizes of the paper: mask alone in, everything through the codebook.
+    "maskel-256": Configuration(
+        autoencoder={**_PAPER_ENCODER, "decoder_dim": 512, "decoder_depth": 4},
+        generator={
+            **_PAPER_ENCODER,
+            "codebook_size": 1024,
+            "decoder_channels": (512, 256, 256, 128, 128),
+            "decoder_blocks": 2,
+            "decoder_attention": True,
+            "light": False,
+            "mask_channels_in": 1,
+            "bypass": False,
+            "skips": False,
+            "guidance": False,
+        },
+        discriminator={"base_channels": 64, "layers": 3},
+    ),
+    # What ships: a quarter of the width, with the mask's outline handed through to the output.
+    "maskel-small-256": Configuration(
+        autoencoder={**_SMALL_ENCODER, "decoder_dim": 192, "decoder_depth": 2},
+        generator={**_SMALL_ENCODER, "codebook_size": 512},
+        discriminator={"base_channels": 16, "layers": 3},
+    ),
+    "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
+    # For tests.
+    "tiny": Configuration(
+        autoencoder={**_TINY_ENCODER, "decoder_dim": 32, "decoder_depth": 1},
+        generator={
+            **_TINY_ENCODER,
+            "codebook_size": 16,
+            "decoder_channels": (16, 12, 8),
+            "decoder_blocks": 1,
+            "joint_size": 16,
+        },  # fmt: skip
+        discriminator={"base_channels": 8, "layers": 2},
+    ),
+    "tiny-unet": Configuration(
+        generator={"sample_size": 64, "widths": (8, 8, 12, 16), "joint_size": 16}, kind="unet"
+    ),
+}

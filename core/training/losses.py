@@ -1,0 +1,103 @@
+"""What training minimises: pictures, edges, embeddings, joints, and the adversarial game."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from maskel_core.models.joint_head import JointMaps, heat_centres
+from torch import Tensor
+
+HEAT_SIGMA = 1.5
+"""Standard deviation of a target heat map, cells."""
+
+
+def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight: float) -> dict[str, Tensor]:
+    """Pixel and edge differences of normalised X-rays, averaged over the body.
+
+    Args:
+        prediction: (B, 2, S, S), 0 outside the body.
+        truth: Same shape.
+        body: (B, 1, S, S), 0 outside to 1 inside.
+        bone_weight: Weight of the bone layer; the soft layer has 1.
+
+    Returns:
+        Scalars ``l1``, ``l2`` and ``edge`` (L1 of the horizontal and vertical differences).
+    """
+    weight = torch.tensor([bone_weight, 1.0], device=truth.device).view(1, 2, 1, 1) / (bone_weight + 1.0) * 2
+    area = body.mean().clamp_min(1e-3)
+    difference = prediction - truth
+    across = difference[..., :, 1:] - difference[..., :, :-1]
+    along = difference[..., 1:, :] - difference[..., :-1, :]
+    return {
+        "l1": (difference.abs() * weight).mean() / area,
+        "l2": (difference.square() * weight).mean() / area,
+        "edge": ((across.abs() * weight).mean() + (along.abs() * weight).mean()) / area,
+    }
+
+
+def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Mean L1 distance of layer-normalised tokens (B, N, dim) of the frozen stage-1 encoder, over its layers."""
+    return torch.stack(
+        [F.l1_loss(a.float(), b.float()) for a, b in zip(prediction, truth, strict=True)]
+    ).mean()
+
+
+def alignment_loss(latent: Tensor, target: Tensor) -> Tensor:
+    """MSE between the mask's and the X-ray's embedding (B, C, g, g), as a share of the target's variance."""
+    return F.mse_loss(latent.float(), target.float()) / target.float().var().clamp_min(1e-6)
+
+
+def joint_losses(maps: JointMaps, position: Tensor, known: Tensor) -> dict[str, Tensor]:
+    """How far joints and heat maps are off, over the joints that lie in the frame.
+
+    Args:
+        maps: Output of the joint head.
+        position: (B, J, 2), x, y as shares of the frame.
+        known: bool (B, J).
+
+    Returns:
+        Scalars ``joint`` (L1 in shares of the frame) and ``heat`` (divergence from a Gaussian at the joint, nats).
+    """
+    assert maps.logits is not None
+    count = known.sum().clamp_min(1)
+    distance = ((maps.position - position).abs().sum(dim=2) * known).sum() / count
+    height, width = maps.heat.shape[2:]
+    over_x = _gaussian(position[..., 0], width)
+    over_y = _gaussian(position[..., 1], height)
+    # The target is a product of a row and a column profile, so its cross-entropy needs no full map.
+    wanted = torch.einsum("bjh,bjhw,bjw->bj", over_y, maps.logits, over_x)
+    entropy = -(over_x.xlogy(over_x).sum(-1) + over_y.xlogy(over_y).sum(-1))
+    divergence = maps.logits.flatten(2).logsumexp(dim=2) - wanted - entropy
+    return {"joint": distance, "heat": (divergence * known).sum() / count}
+
+
+def _gaussian(centre: Tensor, size: int) -> Tensor:
+    """(B, J) shares of the frame to profiles (B, J, size) that sum to 1."""
+    cells = (heat_centres(size, centre.device) - centre[..., None]) * size
+    return torch.softmax(-cells.square() / (2 * HEAT_SIGMA**2), dim=-1)
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss of the discriminator from its scores of real and made X-rays. Source: Lim and Ye 2017."""
+    return (F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()) / 2
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """Adversarial term of the generator: lower when its X-rays score higher."""
+    return -fake.float().mean()
+
+
+def adaptive_weight(picture: Tensor, adversarial: Tensor, last_layer: Tensor) -> float:
+    """Weight at which the adversarial term pulls on the last layer as hard as the picture terms.
+
+    Args:
+        picture: Scalar, sum of the weighted picture terms.
+        adversarial: Scalar, the unweighted adversarial term.
+        last_layer: Weight of the generator's last layer.
+
+    Returns:
+        Ratio of the gradients' norms, at most 100. Source: Esser et al. 2021 (VQGAN), equation 7.
+    """
+    wanted = torch.autograd.grad(picture, last_layer, retain_graph=True)[0].norm()
+    given = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0].norm()
+    return float((wanted / (given + 1e-6)).clamp(0, 100))

@@ -1,0 +1,185 @@
+"""The two stages of the paper as steps on batches, and the same step for the reference without stage 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from maskel_core.data.dataset import Batch
+from maskel_core.models import (
+    LayerScaling,
+    MaskedAutoencoder,
+    PatchDiscriminator,
+    PlainUNet,
+    VQMaskedAutoencoder,
+)
+from maskel_core.training import losses as terms
+from maskel_core.training.config import LossConfig, StageConfig
+from torch import Tensor, nn
+
+ADAPT_EVERY = 16
+"""Steps between two measurements of the adaptive adversarial weight, which costs a second backward pass."""
+
+
+def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters; weight decay on matrices and kernels only."""
+    wide = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    flat = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": flat, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate * rate, betas=(0.9, 0.95))
+
+
+def true_xray(batch: Batch, scaling: LayerScaling) -> Tensor:
+    """The batch's line integrals in the normalised domain, cut to the mask, (B, 2, S, S)."""
+    return scaling.normalise(batch.integrals) * (batch.mask > 0)
+
+
+def cut(xray: Tensor, mask: Tensor, gamma: float) -> Tensor:
+    """A predicted X-ray (B, 2, S, S) cut to a soft mask (B, 1, S, S): the integral times the mask, normalised."""
+    return xray * mask.pow(gamma)
+
+
+class AutoencoderStage:
+    """Stage 1: rebuild the X-ray with a share of its patches hidden."""
+
+    def __init__(self, model: MaskedAutoencoder, scaling: LayerScaling, config: StageConfig) -> None:
+        self.model, self.scaling, self.config = model, scaling, config
+        self.optimizers = {"optimizer": make_optimizer(model, config)}
+        self.modules: dict[str, nn.Module] = {"model": model}
+        self.values: dict[str, Any] = {}
+
+    def step(
+        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
+    ) -> dict[str, float]:
+        """One training step; returns the loss terms."""
+        xray = true_xray(batch, self.scaling)
+        hidden = self.model.random_hidden(len(xray), generator).to(xray.device)
+        with autocast():
+            rebuilt = self.model(xray.contiguous(memory_format=torch.channels_last), hidden)
+        found = terms.picture_losses(rebuilt.float(), xray, batch.mask, 1.0)
+        loss = found["l2"] + 0.5 * found["l1"] + 0.5 * found["edge"]
+        optimizer = self.optimizers["optimizer"]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        optimizer.step()
+        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+
+
+class GeneratorStage:
+    """Stage 2: from the mask to the X-ray, aligned to the frozen stage 1, against a discriminator.
+
+    Args:
+        model: Mask to X-ray.
+        autoencoder: Stage 1, frozen here; None drops the alignment and feature terms.
+        discriminator: None drops the adversarial term.
+        config: Learning rates.
+        weights: Weights of the terms.
+    """
+
+    def __init__(
+        self,
+        model: VQMaskedAutoencoder | PlainUNet,
+        autoencoder: MaskedAutoencoder | None,
+        discriminator: PatchDiscriminator | None,
+        config: StageConfig,
+        weights: LossConfig,
+    ) -> None:
+        self.model, self.autoencoder, self.discriminator = model, autoencoder, discriminator
+        self.config, self.weights, self.scaling = config, weights, model.scaling
+        if autoencoder is not None:
+            autoencoder.requires_grad_(False).eval()
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": make_optimizer(model, config)}
+        self.modules: dict[str, nn.Module] = {"model": model}
+        if discriminator is not None:
+            self.optimizers["discriminator_optimizer"] = make_optimizer(
+                discriminator, config, weights.discriminator_rate
+            )
+            self.modules["discriminator"] = discriminator
+        self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer whose gradients balance picture and adversarial terms."""
+        return (
+            self.model.decoder.out.weight
+            if isinstance(self.model, VQMaskedAutoencoder)
+            else self.model.out.weight
+        )
+
+    def step(
+        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
+    ) -> dict[str, float]:
+        """One step of the generator and, once the game is on, one of the discriminator."""
+        truth = true_xray(batch, self.scaling)
+        weights = self.weights
+        with autocast():
+            made = self.model(batch.mask, generator=generator)
+        xray = cut(made.xray, batch.mask, self.scaling.gamma)
+        found = terms.picture_losses(xray, truth, batch.mask, weights.bone_weight)
+        picture = weights.l1 * found["l1"] + weights.l2 * found["l2"] + weights.edge * found["edge"]
+        target: Tensor | None = None
+        if self.autoencoder is not None:
+            layers = tuple(weights.feature_layers)
+            with autocast():
+                with torch.no_grad():
+                    wanted, target = self.autoencoder.features(truth, layers, embed=True)
+                seen, _ = self.autoencoder.features(xray, layers, embed=False)
+            found["feature"] = terms.feature_loss(seen, wanted)
+            picture = picture + weights.feature * found["feature"]
+        loss = picture
+        if target is not None and made.latent is not None:
+            found["alignment"] = terms.alignment_loss(made.latent, target)
+            loss = loss + weights.alignment * found["alignment"]
+        if made.quantized is not None:
+            found["vq"], found["perplexity"] = made.quantized.loss, made.quantized.perplexity
+            loss = loss + weights.vq * found["vq"]
+        if made.joints is not None:
+            found |= terms.joint_losses(made.joints, batch.joints, batch.known)
+            loss = loss + weights.joint * found["joint"] + weights.heat * found["heat"]
+        playing = self.discriminator is not None and progress >= weights.adversarial_start
+        if playing:
+            found["adversarial"], weight = self._adversarial(xray, batch.mask, picture, autocast)
+            loss = loss + weight * found["adversarial"]
+        optimizer = self.optimizers["optimizer"]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        optimizer.step()
+        if playing:
+            found["discriminator"] = self.discriminator_step(xray.detach(), truth, batch.mask, autocast)
+        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+
+    def _adversarial(
+        self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any
+    ) -> tuple[Tensor, float]:
+        assert self.discriminator is not None
+        # The discriminator only judges here: its own gradients stay untouched.
+        self.discriminator.requires_grad_(False)
+        with autocast():
+            scores = self.discriminator(torch.cat([xray, mask], dim=1))
+        self.discriminator.requires_grad_(True)
+        term = terms.generator_loss(scores)
+        steps = self.values["adversarial_steps"]
+        if steps % ADAPT_EVERY == 0:
+            fresh = terms.adaptive_weight(picture, term, self.last_layer)
+            old = self.values["adversarial_weight"]
+            self.values["adversarial_weight"] = fresh if steps == 0 else 0.7 * old + 0.3 * fresh
+        self.values["adversarial_steps"] = steps + 1
+        # Rises over 200 steps, while the discriminator learns its first lessons.
+        rise = min(1.0, steps / 200)
+        return term, rise * self.weights.adversarial * self.values["adversarial_weight"]
+
+    def discriminator_step(self, made: Tensor, truth: Tensor, mask: Tensor, autocast: Any) -> Tensor:
+        """One step of the discriminator on a detached X-ray; returns its loss, detached."""
+        assert self.discriminator is not None
+        with autocast():
+            both = torch.cat([torch.cat([truth, mask], 1), torch.cat([made.detach(), mask], 1)])
+            real, fake = self.discriminator(both).chunk(2)
+        loss = terms.discriminator_loss(real, fake)
+        optimizer = self.optimizers["discriminator_optimizer"]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.discriminator.parameters(), self.config.clip)
+        optimizer.step()
+        return loss.detach()
