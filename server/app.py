@@ -100,8 +100,7 @@ def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
         model = info.id if info else ""
         log.info("X-ray %d x %d, %s, %.3f s", mask.shape[1], mask.shape[0], form.style, seconds)
         if form.format == "json":
-            content = await asyncio.to_thread(as_json, result, form.style, model, seconds)
-            return JSONResponse(content)
+            return JSONResponse(await as_json(result, form.style, model, seconds))
         png = await asyncio.to_thread(encode_png, result.image)
         headers = {
             "X-MaSkel-Model": model,
@@ -128,13 +127,15 @@ def check_size(size: int | None, shape: tuple[int, ...], max_pixels: int) -> Non
         )
 
 
-def as_json(result: XrayLike, style: str, model: str, seconds: float) -> dict[str, Any]:
+async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> dict[str, Any]:
     """The JSON answer: styled image and both layers as base64 PNG, joints in pixels of the image."""
     height, width = result.image.shape
-    layers = {}
-    for name, layer in (("bone", result.bone), ("soft", result.soft)):
-        png, scale = encode_layer(layer)
-        layers[name] = {"png": _base64(png), "scale": scale}
+    # Compression lets other threads run, so the three pictures are made side by side.
+    image, bone, soft = await asyncio.gather(
+        asyncio.to_thread(encode_png, result.image),
+        asyncio.to_thread(encode_layer, result.bone),
+        asyncio.to_thread(encode_layer, result.soft),
+    )
     joints = {
         name: {"x": float(joint.x), "y": float(joint.y), "confidence": float(joint.confidence)}
         for name, joint in result.joints.items()
@@ -146,8 +147,11 @@ def as_json(result: XrayLike, style: str, model: str, seconds: float) -> dict[st
         "height": height,
         "style": style,
         "seconds": round(seconds, 4),
-        "image": _base64(encode_png(result.image)),
-        "layers": layers,
+        "image": _base64(image),
+        "layers": {
+            "bone": {"png": _base64(bone[0]), "scale": bone[1]},
+            "soft": {"png": _base64(soft[0]), "scale": soft[1]},
+        },
         "joints": joints,
     }
 
