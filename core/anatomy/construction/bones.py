@@ -1,0 +1,166 @@
+"""The recipe of each bone: how finely it is meshed, how thick its cortex is, what it is bound to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import trimesh
+from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
+from maskel_core.anatomy.construction.tissues import attenuation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one bone is made.
+
+    Args:
+        voxel: Grid edge of its distance field, metres.
+        faces: Triangles of its outer surface.
+        cortex: Cortical thickness at the ends, metres.
+        shaft: Cortical thickness at mid shaft, metres; None for bones without a shaft.
+        core: Tissue inside the cortex.
+    """
+
+    voxel: float
+    faces: int
+    cortex: float
+    shaft: float | None = None
+    core: str = "spongiosa"
+
+
+_SPECIAL = {
+    "skull": Recipe(0.0012, 6000, 0.0055, core="brain"),
+    "mandible": Recipe(0.0008, 2600, 0.0022),
+    "hip_bone": Recipe(0.001, 4000, 0.0016),
+    "sacrum": Recipe(0.001, 2400, 0.0011),
+    "femur": Recipe(0.001, 4000, 0.0016, 0.0062, "marrow"),
+    "tibia": Recipe(0.001, 3200, 0.0015, 0.0052, "marrow"),
+    "fibula": Recipe(0.0007, 1500, 0.0012, 0.0026, "marrow"),
+    "humerus": Recipe(0.001, 3000, 0.0014, 0.0042, "marrow"),
+    "ulna": Recipe(0.0007, 1800, 0.0012, 0.0029, "marrow"),
+    "radius": Recipe(0.0007, 1800, 0.0012, 0.0028, "marrow"),
+    "clavicle": Recipe(0.0006, 1300, 0.0012, 0.0020),
+    "scapula": Recipe(0.0007, 3600, 0.0011),
+    "sternum": Recipe(0.0008, 1600, 0.0010),
+    "calcaneus": Recipe(0.0006, 1500, 0.0010),
+    "talus": Recipe(0.0006, 1000, 0.0010),
+    "patella": Recipe(0.0006, 800, 0.0011),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a bone by its name."""
+    if name in _SPECIAL:
+        return _SPECIAL[name]
+    if name.startswith("rib"):
+        return Recipe(0.0006, 700, 0.0010)
+    if name[0] in "ltc" and name[1:].isdigit():
+        return Recipe(0.0006, 900, 0.0009)
+    if name.startswith("metatarsal"):
+        return Recipe(0.0005, 700, 0.0009, 0.0016)
+    if name.startswith("toe"):
+        return Recipe(0.0004, 250, 0.0007)
+    if name.endswith("mc"):
+        return Recipe(0.0005, 700, 0.0008, 0.0017)
+    if "ph" in name or "thumb" in name:
+        return Recipe(0.0004, 420, 0.0007, 0.0012)
+    return Recipe(0.0005, 420, 0.0007)
+
+
+def _core_depth(field: DistanceField, how: Recipe) -> float | np.ndarray:
+    """Depth of the inner face of the cortex, thicker along a long bone's shaft."""
+    if how.shaft is None:
+        return how.cortex
+    solid = np.argwhere(field.values > 0).astype(np.float64)
+    centre = solid.mean(0)
+    axis = np.linalg.svd(solid[:: max(1, len(solid) // 4000)] - centre, full_matrices=False)[2][0]
+    reach = np.abs((solid - centre) @ axis).max()
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in field.values.shape), indexing="ij"), -1)
+    along = np.abs((grid - centre) @ axis) / reach
+    shaft = np.clip((0.86 - along) / 0.42, 0, 1)
+    return (how.cortex + (how.shaft - how.cortex) * shaft * shaft * (3 - 2 * shaft)).astype(np.float32)
+
+
+def make_bone(name: str, source: trimesh.Trimesh) -> list[tuple[trimesh.Trimesh, tuple[float, float]]]:
+    """Nested closed surfaces of a bone, each with the steps of bone and soft-tissue attenuation (1/m) that it encloses."""
+    how = recipe(name)
+    field = distance_field(source, how.voxel)
+    if name == "sternum":
+        field = field.within(0.019)
+    outer = field.surface(0.0, how.faces)
+    if outer is None:
+        raise ValueError(f"{name} has no closed surface")
+    cortical = attenuation("cortical")
+    if name == "skull":
+        # Two tables with diploe between them average to about three quarters of compact bone.
+        cortical *= 0.72
+    soft = attenuation("muscle")
+    layers = [(outer, (cortical, -soft))]
+    inner = field.surface(_core_depth(field, how), int(how.faces * 0.6))
+    if inner is not None:
+        spongiosa = attenuation("spongiosa")
+        core = {"brain": (0.0, soft), "spongiosa": (spongiosa, 0.0), "marrow": (0.5 * spongiosa, 0.5 * soft)}[
+            how.core
+        ]
+        layers.append((inner, (core[0] - cortical, core[1])))
+    return layers
+
+
+def make_lung(ribs: list[trimesh.Trimesh]) -> trimesh.Trimesh:
+    """The right lung: the space inside the right ribs beside the mediastinum."""
+    hull = trimesh.util.concatenate(ribs).convex_hull
+    field = distance_field(hull, 0.0025)
+    x = field.origin[0] + field.voxel * np.arange(field.values.shape[0])
+    aside = (-0.022 - x).astype(np.float32)[:, None, None]
+    inside = DistanceField(np.minimum(field.values - 0.012, aside), field.origin, field.voxel)
+    surface = inside.surface(0.0, 900)
+    if surface is None:
+        raise ValueError("the ribs enclose no lung")
+    return surface
+
+
+_SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01", "neck01", "neck02", "neck03", "head")
+
+
+def bindings(name: str, height: float, spine: dict[str, float]) -> dict[str, float]:
+    """Weights of the body joints that carry a bone.
+
+    Args:
+        name: Bone.
+        height: Height of its centre (vertebrae) in the fitted reference body, metres.
+        spine: Heights of the spine's joints in the same body.
+    """
+    fixed = {
+        "hip_bone": "root",
+        "sacrum": "root",
+        "skull": "head",
+        "mandible": "head",
+        "clavicle": "clavicle.R",
+        "scapula": "shoulder01.R",
+        "humerus": "upperarm01.R",
+        "ulna": "lowerarm01.R",
+        "femur": "upperleg01.R",
+        "tibia": "lowerleg01.R",
+        "fibula": "lowerleg01.R",
+        "1mc": "finger1-1.R",
+        "thumbprox": "finger1-2.R",
+        "thumbdist": "finger1-3.R",
+    }
+    if name in fixed:
+        return {fixed[name]: 1.0}
+    if name == "patella":
+        return {"upperleg01.R": 0.5, "lowerleg01.R": 0.5}
+    if name == "radius":
+        return {"lowerarm01.R": 0.5, "lowerarm02.R": 0.5}
+    if name.startswith(("metatarsal", "tarsal", "toe", "talus", "calcaneus")):
+        return {"foot.R": 1.0}
+    if name[0] in "2345" and "ph" in name:
+        return {f"finger{name[0]}-{ {'prox': 1, 'mid': 2, 'dist': 3}[name[1:-2]] }.R": 1.0}
+    if name[0] in "ltcrs" and height:
+        centres = [spine[a] + 0.5 * (spine[b] - spine[a]) for a, b in zip(_SPINE, _SPINE[1:], strict=False)]
+        centres.append(spine["head"] + 0.02)
+        i = int(np.clip(np.searchsorted(centres, height), 1, len(centres) - 1))
+        share = float(np.clip((height - centres[i - 1]) / (centres[i] - centres[i - 1]), 0, 1))
+        return {_SPINE[i - 1]: 1 - share, _SPINE[i]: share}
+    return {"wrist.R": 1.0}

@@ -1,0 +1,376 @@
+"""Fits the source's adult skeleton to a resting body: one affine map a bone.
+
+Long bones take their length from the joints and keep their girth in proportion; vertebrae follow the curve of the back;
+ribs follow their vertebrae and the chest; the skull fills the head. Only the axial bones and the right side are
+fitted: the left is the mirror image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from maskel_core.anatomy.construction.measure import RestBody
+
+Affine = np.ndarray
+_FRONT = np.array([0.0, -1.0, 0.0])
+_SCALP = 0.0065
+_FINGERS = "2345"
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def _frame(axis: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Right-handed orthonormal columns: along the axis, towards ``side``, and across."""
+    along = _unit(axis)
+    towards = _unit(side - (side @ along) * along)
+    return np.stack([along, towards, np.cross(along, towards)], axis=1)
+
+
+def _affine(matrix: np.ndarray, source: np.ndarray, target: np.ndarray) -> Affine:
+    return np.concatenate([matrix, (target - matrix @ source)[:, None]], axis=1)
+
+
+def segment(
+    source: tuple[np.ndarray, np.ndarray],
+    target: tuple[np.ndarray, np.ndarray],
+    sides: tuple[np.ndarray, np.ndarray],
+    girth: float,
+) -> Affine:
+    """Map a bone between two joint centres, its length stretched and its girth scaled; sides settle the roll."""
+    a, b = source
+    c, d = target
+    length = np.linalg.norm(d - c) / np.linalg.norm(b - a)
+    matrix = _frame(d - c, sides[1]) @ np.diag([length, girth, girth]) @ _frame(b - a, sides[0]).T
+    return _affine(matrix, a, c)
+
+
+def least_squares(source: np.ndarray, target: np.ndarray) -> Affine:
+    """Affine map of points (N, 3) onto points (N, 3), N >= 4 and not in a plane."""
+    ones = np.ones((len(source), 1))
+    return np.linalg.lstsq(np.hstack([source, ones]), target, rcond=None)[0].T
+
+
+def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Affine:
+    """Rotation, uniform scale and shift of points (N, 3) onto points (N, 3), weighted (Umeyama 1991)."""
+    share = (weights / weights.sum())[:, None]
+    from_mean, to_mean = (share * source).sum(0), (share * target).sum(0)
+    a, b = source - from_mean, target - to_mean
+    left, stretch, right = np.linalg.svd((share * b).T @ a)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    scale = (stretch * sign).sum() / (share * a * a).sum()
+    return _affine(scale * left @ np.diag(sign) @ right, from_mean, to_mean)
+
+
+class SkeletonFit:
+    """The source skeleton's landmarks, and its fit to one body after another.
+
+    Args:
+        bones: Vertices (N, 3) of each source bone by name (right side at x < 0, mid-sagittal plane x = 0).
+        origins: Joint centres of the source's bodies by name.
+    """
+
+    def __init__(self, bones: dict[str, np.ndarray], origins: dict[str, np.ndarray]) -> None:
+        self.bones, self.origins = bones, origins
+        self.vertebrae = [f"l{i}" for i in range(5, 0, -1)] + [f"t{i}" for i in range(12, 0, -1)]
+        self.vertebrae += [f"c{i}" for i in range(7, 0, -1)]
+        self.bodies = {name: self._vertebral_body(name) for name in self.vertebrae}
+        self.elbow = (origins["ulna_r"] + origins["radius_r"]) / 2
+        self.wrist = (bones["lunate"].max(0) + bones["scaphoid"].max(0)) / 2
+        self.wrist[:2] = (bones["lunate"].mean(0)[:2] + bones["scaphoid"].mean(0)[:2]) / 2
+
+    def _vertebral_body(self, name: str) -> np.ndarray:
+        """Centre of a vertebra's body: the front part of its mid-sagittal slice."""
+        points = self.bones[name]
+        low, high = points.min(0), points.max(0)
+        depth = 0.30 * (high[1] - low[1])
+        return np.array([0.0, low[1] + depth, points[points[:, 1] < low[1] + 2 * depth][:, 2].mean()])
+
+    def fit(self, body: RestBody) -> dict[str, Affine]:
+        """Affine maps (3, 4) from the source to the resting body, by bone name."""
+        maps = self._pelvis(body)
+        source = self.origins["femur_r"]
+        hip = maps["sacrum"][:, :3] @ source + maps["sacrum"][:, 3]
+        maps |= self._legs(body, hip) | self._arm(body)
+        spine, curve = self._spine(body, maps["sacrum"])
+        maps |= spine
+        maps |= self._cage(body, curve)
+        maps |= self._shoulder(body, maps["sternum"], maps["rib4"])
+        return maps | self._head(body, maps["c1"])
+
+    def _girth(self, body: RestBody, length_ratio: float) -> float:
+        """Girth follows the limb's own length and the whole body's size by halves (geometric)."""
+        return float(np.sqrt(length_ratio * body.stature / 1.75))
+
+    def _limb(
+        self,
+        body: RestBody,
+        ends: tuple[np.ndarray, np.ndarray],
+        target: tuple[np.ndarray, np.ndarray],
+        sides,
+    ) -> Affine:
+        ratio = np.linalg.norm(target[1] - target[0]) / np.linalg.norm(ends[1] - ends[0])
+        return segment(ends, target, sides, self._girth(body, ratio))
+
+    def _legs(self, body: RestBody, hip: np.ndarray) -> dict[str, Affine]:
+        o = self.origins
+        knee, ankle = body.joint("lowerleg01"), body.joint("foot")
+        toward_toe = body.joint("toe2-1") - ankle
+        sides = (_FRONT, _unit(_FRONT + _unit(toward_toe)))
+        thigh = self._limb(body, (o["femur_r"], o["tibia_r"]), (hip, knee), sides)
+        shank = self._limb(body, (o["tibia_r"], o["talus_r"]), (knee, ankle), sides)
+        maps = {"femur": thigh, "tibia": shank, "fibula": shank, "patella": thigh}
+
+        foot = body.part("foot", "toe")
+        heel = np.array([ankle[0], foot[:, 1].max(), foot[:, 2].min()])
+        size = np.linalg.norm(body.joint("toe1-1") - heel)
+        heel += size * np.array([0.0, -0.035, 0.045])
+        toes = self.bones
+        first, fifth = toes["metatarsal1"], toes["metatarsal5"]
+        source = [
+            o["talus_r"],
+            np.array(
+                [toes["calcaneus"][:, 0].mean(), toes["calcaneus"][:, 1].max(), toes["calcaneus"][:, 2].min()]
+            ),
+            np.array(
+                [
+                    first[:, 0].mean(),
+                    first[:, 1].min(),
+                    first[first[:, 1] < first[:, 1].min() + 0.02][:, 2].mean(),
+                ]
+            ),
+            np.array(
+                [
+                    fifth[:, 0].min(),
+                    fifth[:, 1].min(),
+                    fifth[fifth[:, 1] < fifth[:, 1].min() + 0.02][:, 2].mean(),
+                ]
+            ),
+        ]
+        target = [ankle, heel, body.joint("toe1-1"), body.joint("toe5-1")]
+        block = least_squares(np.array(source), np.array(target))
+        maps |= dict.fromkeys(
+            (
+                "calcaneus",
+                "talus",
+                *(f"tarsal{i}" for i in range(1, 6)),
+                *(f"metatarsal{i}" for i in range(1, 6)),
+            ),
+            block,
+        )
+
+        tips = [body.tip("toe1-2", "toe1-1"), body.tip("toe5-3", "toe5-1")]
+        tips = [t + 0.12 * (b - t) for t, b in zip(tips, target[2:], strict=True)]
+        ends = [toes["toe_phalanx2"], toes["toe_phalanx10"]]
+        ends = [np.array([e[:, 0].mean(), e[:, 1].min(), e[:, 2].mean()]) for e in ends]
+        lift = np.array([0.0, 0.0, 0.01])
+        grown = lift * self._girth(body, size / 0.2)
+        toe_map = least_squares(
+            np.array([source[2], source[3], *ends, *(p + lift for p in (source[2], source[3], *ends))]),
+            np.array([target[2], target[3], *tips, *(p + grown for p in (target[2], target[3], *tips))]),
+        )
+        return maps | {f"toe_phalanx{i}": toe_map for i in range(1, 15)}
+
+    def _pelvis(self, body: RestBody) -> dict[str, Affine]:
+        source = self.origins["femur_r"]
+        wide = body.hip[0] / source[0]
+        long = np.linalg.norm(body.joint("lowerleg01") - body.hip) / np.linalg.norm(
+            self.origins["tibia_r"] - source
+        )
+        tall = np.sqrt(wide * long)
+        blade = self.bones["hip_bone"]
+        crest = blade[:, 0].argmin()
+        level = body.hip[2] + tall * (blade[crest, 2] - source[2])
+        wide = min(wide, (body.half_width(level) - 0.016 * body.stature / 1.75) / -blade[crest, 0])
+        # anny's hip joints also lie too far back: the sacrum decides the depth, from under the skin of the back.
+        sacrum = self.bones["sacrum"]
+        back = sacrum[sacrum[:, 1].argmax()]
+        cover = 0.020 * body.stature / 1.75
+        skin = body.midline(body.hip[2] + tall * (back[2] - source[2]))[1]
+        depth = min(body.hip[1], skin - cover - tall * (back[1] - source[1]))
+        centre = np.array([wide * source[0], depth, body.hip[2]])
+        pelvis = _affine(np.diag([wide, tall, tall]), source, centre)
+        return {"hip_bone": pelvis, "sacrum": pelvis}
+
+    def _spine(self, body: RestBody, sacrum: Affine) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
+        base = sacrum[:, :3] @ self.bodies["l5"] + sacrum[:, 3]
+        top_z = body.joint("head")[2] - 0.004 * body.stature
+        low, high = self.bodies["l5"][2], self.bodies["c1"][2]
+        scale = (top_z - base[2]) / (high - low)
+        centres = {n: np.array([0.0, 0.0, base[2] + (p[2] - low) * scale]) for n, p in self.bodies.items()}
+        # The spinous processes lie a finger's breadth under the skin of the back; a smooth curve through that.
+        heights = np.array([c[2] for c in centres.values()])
+        depth = []
+        for name, centre in centres.items():
+            points = self.bones[name]
+            behind = (points[:, 1].max() - self.bodies[name][1]) * scale
+            lower = centre[2] - (self.bodies[name][2] - points[points[:, 1].argmax()][2]) * scale
+            cover = (0.012 if name[0] != "c" else 0.022) * body.stature / 1.75
+            depth.append(body.midline(lower)[1] - cover - behind)
+        u = (heights - heights[0]) / (heights[-1] - heights[0])
+        weight = np.where([n[0] == "l" for n in centres], 0.5, 1.0)
+        curve = np.polynomial.Polynomial.fit(u, depth, 5, w=weight)
+        source_y = np.array([p[1] for p in self.bodies.values()])
+        source_z = np.array([p[2] for p in self.bodies.values()])
+        y = curve(u)
+        blend = np.clip(1 - u / 0.25, 0, 1)
+        y = y + blend * (base[1] - y[0])
+        tilt = np.arctan2(-np.gradient(y), np.gradient(heights)) - np.arctan2(
+            -np.gradient(source_y), np.gradient(source_z)
+        )
+        maps = {}
+        for i, (name, centre) in enumerate(centres.items()):
+            centre[1] = y[i]
+            cos, sin = np.cos(tilt[i]), np.sin(tilt[i])
+            turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+            maps[name] = _affine(turn * scale, self.bodies[name], centre)
+        return maps, centres
+
+    def _cage(self, body: RestBody, curve: dict[str, np.ndarray]) -> dict[str, Affine]:
+        scale = (curve["t1"][2] - curve["t12"][2]) / (self.bodies["t1"][2] - self.bodies["t12"][2])
+        widest = -self.bones["rib8"][:, 0].min()
+        level = curve["t9"][2]
+        cover = 0.014 * body.stature / 1.75
+        wide = (
+            min(body.half_width(level), body.half_width(level - 0.03), body.half_width(level + 0.03)) - cover
+        ) / widest
+        sternum = self.bones["sternum"]
+        lower, upper = (
+            sternum[np.abs(sternum[:, 2] - z) < 0.02][:, 1].min()
+            for z in (sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015)
+        )
+        maps: dict[str, Affine] = {}
+
+        def deep(level: str) -> float:
+            """Depth scale that puts the front of the cage under the skin of the midline."""
+            z = curve[level][2] - 0.05 * scale
+            share = np.clip((z - curve["t12"][2]) / (curve["t1"][2] - curve["t12"][2]), 0, 1)
+            front = body.midline(z)[0] + cover
+            return (front - curve[level][1]) / ((1 - share) * lower + share * upper - self.bodies[level][1])
+
+        typical = float(np.median([deep(f"t{i}") for i in range(3, 9)]))
+        for i in range(1, 13):
+            level_name = f"t{i}"
+            matrix = np.diag([wide, np.clip(deep(level_name), 0.85 * typical, 1.1 * typical), scale])
+            maps[f"rib{i}"] = _affine(matrix, self.bodies[level_name], curve[level_name])
+        # The sternum leans with the skin of the chest: its two ends decide its depth and slope.
+        heights = sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015
+        targets = [curve["t5"][2] + scale * (z - self.bodies["t5"][2]) for z in heights]
+        fronts = [body.midline(z)[0] + 0.7 * cover for z in targets]
+        lean = ((fronts[1] - fronts[0]) - typical * (upper - lower)) / (heights[1] - heights[0])
+        matrix = np.array([[wide, 0, 0], [0, typical, lean], [0, 0, scale]])
+        maps["sternum"] = _affine(
+            matrix, np.array([0, lower, heights[0]]), np.array([0, fronts[0], targets[0]])
+        )
+        return maps
+
+    def _shoulder(self, body: RestBody, sternum: Affine, ribs: Affine) -> dict[str, Affine]:
+        o = self.origins
+        size = body.stature / 1.75
+        medial = o["clavicle_r"]
+        shoulder, source_shoulder = body.joint("upperarm01"), o["humerus_r"]
+        tip = o["scapula_r"]
+        target_medial = sternum[:, :3] @ medial + sternum[:, 3]
+        acromion = shoulder + (tip - source_shoulder) * size
+        above = body.vertices[np.linalg.norm(body.vertices[:, :2] - acromion[:2], axis=1) < 0.03 * size]
+        acromion[2] = min(
+            acromion[2], above[above[:, 2] > shoulder[2]][:, 2].min(initial=np.inf) - 0.008 * size
+        )
+        up = np.array([0.0, 0.0, 1.0])
+        maps = {"clavicle": self._limb(body, (medial, tip), (target_medial, acromion), (up, up))}
+        scapula = self.bones["scapula"]
+        inferior = scapula[scapula[:, 2].argmin()]
+        superior = scapula[(scapula @ np.array([1.0, 0.0, 1.0])).argmax()]
+        source = np.array([source_shoulder, tip, inferior, superior])
+        on_cage = [ribs[:, :3] @ p + ribs[:, 3] for p in (inferior, superior)]
+        drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - (ribs[:, :3] @ tip + ribs[:, 3])[2])])
+        target = np.array([shoulder, acromion, *(p + drop for p in on_cage)])
+        maps["scapula"] = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
+        return maps
+
+    def _arm(self, body: RestBody) -> dict[str, Affine]:
+        o = self.origins
+        shoulder, elbow, wrist = body.joint("upperarm01"), body.joint("lowerarm01"), body.joint("wrist")
+        flexion = _unit(wrist - elbow)
+        index, little = body.joint("finger2-1"), body.joint("finger5-1")
+        thumb_side = index - little
+        bend = _FRONT
+        maps = {"humerus": self._limb(body, (o["humerus_r"], self.elbow), (shoulder, elbow), (bend, flexion))}
+        ends = (self.elbow, self.wrist)
+        maps["ulna"] = self._limb(
+            body, ends, (elbow, wrist), (bend, -_unit(elbow - shoulder) * 0.5 + _unit(thumb_side))
+        )
+        maps["radius"] = self._limb(body, ends, (elbow, wrist), (bend, _unit(thumb_side)))
+
+        source_index, source_little = o["2proxph_r"], o["5proxph_r"]
+        normal = np.cross(source_index - self.wrist, source_little - self.wrist)
+        target_normal = np.cross(index - wrist, little - wrist)
+        ratio = np.linalg.norm(index - wrist) / np.linalg.norm(source_index - self.wrist)
+        lift, grown = 0.02 * _unit(normal), 0.02 * self._girth(body, ratio) * _unit(target_normal)
+        base = np.array([self.wrist, source_index, source_little, o["3proxph_r"]])
+        target = np.array([wrist, index, little, body.joint("finger3-1")])
+        hand = least_squares(np.vstack([base, base + lift]), np.vstack([target, target + grown]))
+        carpals = (
+            "lunate",
+            "scaphoid",
+            "pisiform",
+            "triquetrum",
+            "capitate",
+            "trapezium",
+            "trapezoid",
+            "hamate",
+        )
+        maps |= dict.fromkeys((*carpals, *(f"{k}mc" for k in _FINGERS)), hand)
+
+        for k in _FINGERS:
+            chain = [o[f"{k}proxph_r"], o[f"midph{k}_r"], o[f"distph{k}_r"], self.bones[f"{k}distph"].min(0)]
+            chain[3][:2] = self.bones[f"{k}distph"].mean(0)[:2]
+            joints = [body.joint(f"finger{k}-{i}") for i in (1, 2, 3)]
+            tip = body.tip(f"finger{k}-3", f"finger{k}-2")
+            joints.append(tip + 0.13 * (joints[2] - tip))
+            for i, part in enumerate(("proxph", "midph", "distph")):
+                sides = (_unit(normal), _unit(target_normal))
+                maps[f"{k}{part}"] = self._limb(
+                    body, (chain[i], chain[i + 1]), (joints[i], joints[i + 1]), sides
+                )
+        chain = [o["firstmc_r"], o["proximal_thumb_r"], o["distal_thumb_r"], self.bones["thumbdist"].min(0)]
+        start = body.joint("finger1-1")
+        tip = body.tip("finger1-3", "finger1-2")
+        last = body.joint("finger1-3")
+        joints = [wrist + 0.45 * (start - wrist), body.joint("finger1-2"), last, tip + 0.13 * (last - tip)]
+        for i, name in enumerate(("1mc", "thumbprox", "thumbdist")):
+            maps[name] = self._limb(
+                body,
+                (chain[i], chain[i + 1]),
+                (joints[i], joints[i + 1]),
+                (_unit(normal), _unit(target_normal)),
+            )
+        return maps
+
+    def _head(self, body: RestBody, atlas: Affine) -> dict[str, Affine]:
+        skull, jaw = self.bones["skull"], self.bones["mandible"]
+        head = body.part("head", "neck03")
+        eye = body.joint("eye.R")
+        top = head[:, 2].max()
+        size = body.stature / 1.75
+        crown = head[head[:, 2] > eye[2] + 0.25 * (top - eye[2])]
+        wide = (np.abs(crown[:, 0]).max() - _SCALP) / np.abs(skull[:, 0]).max()
+        brow = head[
+            (np.abs(head[:, 2] - eye[2] - 0.2 * (top - eye[2])) < 0.012) & (np.abs(head[:, 0]) < 0.02)
+        ]
+        front, back = brow[:, 1].min() + _SCALP, crown[:, 1].max() - _SCALP
+        orbit = skull[:, 2].max() - 0.47 * (skull[:, 2].max() - jaw[:, 2].min())
+        tall = (top - _SCALP - eye[2]) / (skull[:, 2].max() - orbit)
+        source_brow = skull[skull[:, 2] > orbit + 0.01]
+        deep = (back - front) / np.ptp(source_brow[:, 1])
+        matrix = np.diag([wide, deep, tall])
+        upper = _affine(matrix, np.array([0, source_brow[:, 1].min(), orbit]), np.array([0, front, eye[2]]))
+        face = head[(np.abs(head[:, 0]) < 0.02) & (head[:, 1] < eye[1] + 0.03 * size)]
+        chin = face[face[:, 1] < face[:, 1].min() + 0.045 * size][:, 2].min()
+        drop = (eye[2] - chin - 0.006 * size) / (orbit - jaw[:, 2].min())
+        lower = _affine(
+            np.diag([wide, deep, drop]),
+            np.array([0, source_brow[:, 1].min(), orbit]),
+            np.array([0, front, eye[2]]),
+        )
+        return {"skull": upper, "mandible": lower}
