@@ -85,7 +85,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "decoder_channels": (16, 12, 8),
             "decoder_blocks": 1,
             "joint_size": 16,
-        },  # fmt: skip
+        },
         discriminator={"base_channels": 8, "layers": 2},
     ),
     "tiny-unet": Configuration(

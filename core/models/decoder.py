@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from maskel_core.models.layers import (
@@ -37,8 +39,7 @@ class MaskPyramid(nn.Module):
             for index, width in enumerate(fine_first)
         )
         self.downs = nn.ModuleList(
-            nn.Conv2d(fine, coarse, 2, stride=2)
-            for fine, coarse in zip(fine_first[:-1], fine_first[1:], strict=True)
+            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in itertools.pairwise(fine_first)
         )
 
     def forward(self, features: Tensor) -> list[Tensor]:
@@ -95,9 +96,7 @@ class XrayDecoder(nn.Module):
             )
             for index, width in enumerate(widths)
         )
-        self.ups = nn.ModuleList(
-            Upsample(coarse, fine) for coarse, fine in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.ups = nn.ModuleList(Upsample(coarse, fine) for coarse, fine in itertools.pairwise(widths))
         self.joins = nn.ModuleList(nn.Conv2d(width, width, 1) for width in widths) if skips else None
         last = widths[-1]
         head = HEAD_CHANNELS if self.factor > 1 else last

@@ -48,7 +48,7 @@ class MaskedAutoencoder(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         self.encoder = PatchEncoder(
-            channels, sample_size, patch_size, dim, depth, heads, mlp_ratio, latent_dim
+            channels, sample_size, patch_size, dim, depth, heads, mlp_ratio, latent_dim, hides=True
         )
         grid = self.encoder.grid
         self.decoder_embed = nn.Linear(latent_dim, decoder_dim)
@@ -73,7 +73,9 @@ class MaskedAutoencoder(ModelMixin, ConfigMixin):
         """Normalised X-ray (B, channels, S, S) to its embedding (B, latent_dim, S / patch, S / patch)."""
         return self.encoder(xray, hidden)[1]
 
-    def features(self, xray: Tensor, layers: tuple[int, ...], embed: bool) -> tuple[list[Tensor], Tensor | None]:
+    def features(
+        self, xray: Tensor, layers: tuple[int, ...], embed: bool
+    ) -> tuple[list[Tensor], Tensor | None]:
         """What the perceptual loss compares, and the embedding.
 
         Args:

@@ -32,6 +32,7 @@ class PatchEncoder(nn.Module):
         heads: Attention heads.
         mlp_ratio: Hidden width of the MLP over ``dim``.
         latent_dim: Width of the embedding handed on.
+        hides: Whether patches can be hidden, which needs a mask token.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class PatchEncoder(nn.Module):
         heads: int,
         mlp_ratio: float,
         latent_dim: int,
+        hides: bool = False,
     ) -> None:
         super().__init__()
         if sample_size % patch_size:
@@ -52,8 +54,7 @@ class PatchEncoder(nn.Module):
         self.embed = nn.Conv2d(channels, dim, patch_size, stride=patch_size)
         # Sine-cosine start, trained on: a parameter, so that it is saved and moves between devices.
         self.position = nn.Parameter(sincos_position_embedding(dim, self.grid)[None])
-        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
-        nn.init.normal_(self.mask_token, std=0.02)
+        self.mask_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02) if hides else None
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
         self.to_latent = nn.Linear(dim, latent_dim)
@@ -72,6 +73,7 @@ class PatchEncoder(nn.Module):
         """
         x = map_to_tokens(self.embed(image))
         if hidden is not None:
+            assert self.mask_token is not None, "this encoder hides nothing"
             x = torch.where(hidden[..., None], self.mask_token.to(x.dtype), x)
         x = x + self.position
         states = [x]

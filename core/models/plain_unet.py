@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
@@ -54,9 +56,7 @@ class PlainUNet(ModelMixin, ConfigMixin):
         self.downs = nn.ModuleList(
             _stage(fine, coarse) for fine, coarse in zip((4, *widths[:-1]), widths, strict=True)
         )
-        self.ups = nn.ModuleList(
-            Upsample(coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False)
-        )
+        self.ups = nn.ModuleList(Upsample(coarse, fine) for fine, coarse in itertools.pairwise(widths))
         self.merges = nn.ModuleList(_stage(2 * fine, fine) for fine in widths[:-1])
         self.out = nn.Conv2d(widths[0], 2, 1)
         nn.init.constant_(self.out.bias if self.out.bias is not None else torch.zeros(2), -0.2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def save_checkpoint(
     (target / "state.json").write_text(json.dumps({"step": step, **values}), encoding="utf-8")
     scratch = folder / (POINTER + ".tmp")
     scratch.write_text(json.dumps({"folder": target.name}), encoding="utf-8")
-    os.replace(scratch, folder / POINTER)
+    scratch.replace(folder / POINTER)
     for old in folder.glob("step-*"):
         if old != target:
             shutil.rmtree(old, ignore_errors=True)

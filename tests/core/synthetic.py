@@ -29,7 +29,7 @@ LIMBS = (
 def figure(seed: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     """Mask uint8, bone and soft float16, JSON of one stick figure, all ``size`` x ``size``."""
     random = np.random.default_rng(seed)
-    points = {name: (0.5, 0.5) for name in JOINT_NAMES}
+    points = dict.fromkeys(JOINT_NAMES, (0.5, 0.5))
     points |= {"head": (0.5, 0.12), "jaw": (0.5, 0.17), "c7": (0.5, 0.24), "pelvis": (0.5, 0.52)}
     for side, sign in (("l", 1), ("r", -1)):
         arm, leg = random.uniform(0.1, 1.3), random.uniform(-0.05, 0.3)
@@ -44,7 +44,9 @@ def figure(seed: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, di
     flesh, bone = np.zeros((size, size)), np.zeros((size, size))
     for a, b, wide, thin in LIMBS:
         start, end = np.array(points[a]), np.array(points[b])
-        along = ((x - start[0]) * (end - start)[0] + (y - start[1]) * (end - start)[1]) / ((end - start) ** 2).sum()
+        along = ((x - start[0]) * (end - start)[0] + (y - start[1]) * (end - start)[1]) / (
+            (end - start) ** 2
+        ).sum()
         along = np.clip(along, 0, 1)
         distance = np.hypot(x - start[0] - along * (end - start)[0], y - start[1] - along * (end - start)[1])
         flesh = np.maximum(flesh, np.sqrt(np.clip(wide**2 - distance**2, 0, None)) * 40)

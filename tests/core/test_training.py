@@ -1,0 +1,346 @@
+"""Training moves what it should, leaves alone what it should, and survives a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from maskel_core.data.augment import disturb_edge
+from maskel_core.data.dataset import Augmentation, Batch, SampleStore
+from maskel_core.errors import MaskelError
+from maskel_core.models import CONFIGURATIONS, LayerScaling
+from maskel_core.models.joint_head import read_heat
+from maskel_core.models.store import load_model
+from maskel_core.training import losses
+from maskel_core.training.checkpoint import WeightAverage, load_checkpoint, save_checkpoint
+from maskel_core.training.config import LossConfig, StageConfig, load_config, parse_config
+from maskel_core.training.loop import batch_indices, learning_rate_share
+from maskel_core.training.run import train
+from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut
+from safetensors.torch import load_file
+
+from tests.core.synthetic import write_shards
+
+TINY = CONFIGURATIONS["tiny"]
+
+CONFIG = """
+name = "test"
+model = "{model}"
+precision = "float32"
+device = "cpu"
+checkpoint_seconds = 1e9
+[generator]
+batch = 4
+warmup_steps = 2
+max_steps = {steps}
+[losses]
+adversarial_start = {start}
+"""
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return write_shards(tmp_path_factory.mktemp("shards"), {"train": 12, "val": 4, "test": 4})
+
+
+@pytest.fixture
+def store(shards):
+    return SampleStore.open(shards, "train", cache=False)
+
+
+def batch_of(store: SampleStore, count: int = 4) -> Batch:
+    return store.batch(range(count), 64, 0.04)
+
+
+def make_stage(store: SampleStore, **weights) -> GeneratorStage:
+    torch.manual_seed(0)
+    bone, soft = store.scales()
+    config = StageConfig(learning_rate=2e-3)
+    return GeneratorStage(
+        TINY.make_generator(bone_scale=bone, soft_scale=soft),
+        TINY.make_autoencoder(),
+        TINY.make_discriminator(),
+        config,
+        LossConfig(adversarial_start=0.0, feature_layers=(1, 2), **weights),
+    )
+
+
+def write_config(folder, model="tiny", steps=6, start=0.5, autoencoder=True):
+    text = CONFIG.format(model=model, steps=steps, start=start)
+    if autoencoder:
+        text += f"feature_layers = [1, 2]\n[autoencoder]\nbatch = 4\nwarmup_steps = 2\nmax_steps = {steps}\n"
+    path = folder / "run.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_parameter_of_stage_2_gets_a_gradient(store):
+    stage = make_stage(store)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        stage.step(batch_of(store), generator, 1.0, contextlib.nullcontext)
+    unused = [
+        n
+        for n, p in stage.model.named_parameters()
+        if p.requires_grad and (p.grad is None or not p.grad.any())
+    ]
+    assert unused == []
+    assert all(p.grad is not None and p.grad.any() for p in stage.discriminator.parameters())
+    assert all(p.grad is None for p in stage.autoencoder.parameters())
+
+
+def test_every_parameter_of_stage_1_gets_a_gradient(store):
+    stage = AutoencoderStage(TINY.make_autoencoder(), LayerScaling(*store.scales(), 0.5), StageConfig())
+    stage.step(batch_of(store), torch.Generator().manual_seed(0), 0.0, contextlib.nullcontext)
+    assert [n for n, p in stage.model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_discriminator_step_leaves_the_generator_alone(store):
+    stage, batch = make_stage(store), batch_of(store)
+    xray = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
+    stage.model.zero_grad(set_to_none=True)
+    before = {n: p.clone() for n, p in stage.model.named_parameters()}
+    stage.discriminator_step(xray, torch.rand_like(xray), batch.mask, contextlib.nullcontext)
+    assert all(p.grad is None for p in stage.model.parameters())
+    assert all(torch.equal(p, before[n]) for n, p in stage.model.named_parameters())
+
+
+def test_generator_step_leaves_the_discriminator_alone(store):
+    stage, batch = make_stage(store), batch_of(store)
+    xray = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
+    term, _ = stage._adversarial(xray, batch.mask, xray.mean(), contextlib.nullcontext)
+    term.backward()
+    assert all(p.grad is None for p in stage.discriminator.parameters())
+    assert stage.last_layer.grad.any()
+
+
+def test_adversarial_term_lowers_the_score_gap(store):
+    stage, batch = make_stage(store), batch_of(store)
+    truth = stage.scaling.normalise(batch.integrals)
+    for _ in range(30):
+        with torch.no_grad():
+            made = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
+        stage.discriminator_step(made, truth, batch.mask, contextlib.nullcontext)
+
+    def gap() -> float:
+        with torch.no_grad():
+            made = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
+            real = stage.discriminator(torch.cat([truth, batch.mask], 1)).mean()
+            return float(real - stage.discriminator(torch.cat([made, batch.mask], 1)).mean())
+
+    before = gap()
+    assert before > 0.1
+    for _ in range(10):
+        xray = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
+        term, _ = stage._adversarial(xray, batch.mask, xray.mean(), contextlib.nullcontext)
+        stage.optimizers["optimizer"].zero_grad()
+        term.backward()
+        stage.optimizers["optimizer"].step()
+    assert gap() < before
+
+
+def test_learns_a_batch_by_heart(store):
+    stage, batch = make_stage(store, adversarial=0.02), batch_of(store)
+    generator = torch.Generator().manual_seed(0)
+    first = stage.step(batch, generator, 1.0, contextlib.nullcontext)
+    for _ in range(120):
+        last = stage.step(batch, generator, 1.0, contextlib.nullcontext)
+    assert last["l1"] < 0.5 * first["l1"]
+    assert last["joint"] < 0.5 * first["joint"]
+    assert last["alignment"] < 0.5 * first["alignment"]
+
+
+@pytest.mark.parametrize("model, autoencoder", [("tiny", True), ("tiny-unet", False)])
+def test_a_killed_run_ends_where_an_unbroken_one_does(tmp_path, shards, model, autoencoder):
+    path = write_config(tmp_path, model=model, autoencoder=autoencoder)
+    whole = train(path, tmp_path / "whole", data=shards)
+    broken = tmp_path / "broken"
+    train(path, broken, data=shards, stop_after=4)
+    for _ in range(4):
+        folder = train(path, broken, resume=True, data=shards, stop_after=4)
+    names = ["generator", "autoencoder"] if autoencoder else ["generator"]
+    for name in names:
+        a = load_file(whole.parent / name / "diffusion_pytorch_model.safetensors")
+        b = load_file(folder.parent / name / "diffusion_pytorch_model.safetensors")
+        assert a.keys() == b.keys()
+        for key in a:
+            assert torch.equal(a[key], b[key]), (name, key)
+    assert list((tmp_path / "whole" / "sheets").glob("generator-*.png"))
+    records = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    assert any("review" in record for record in records)
+    assert load_model(folder).config.bone_scale > 0
+
+
+def test_a_run_is_not_overwritten(tmp_path, shards):
+    path = write_config(tmp_path, steps=2, autoencoder=False)
+    train(path, tmp_path / "run", data=shards)
+    with pytest.raises(MaskelError) as caught:
+        train(path, tmp_path / "run", data=shards)
+    assert caught.value.code == "run_exists"
+
+
+def test_time_budget_ends_a_stage(tmp_path, shards):
+    path = write_config(tmp_path, steps=100_000, autoencoder=False)
+    train(path, tmp_path / "run", data=shards, generator_seconds=1.0)
+    assert load_checkpoint(tmp_path / "run" / "checkpoints" / "generator")[1]["elapsed"] < 10
+
+
+def test_checkpoint_pointer_survives_a_half_written_successor(tmp_path):
+    save_checkpoint(tmp_path, 1, {"model": {"a": torch.ones(2)}}, {"x": 1})
+    (tmp_path / "step-2").mkdir()
+    (tmp_path / "step-2" / "model.safetensors").write_bytes(b"half")
+    parts, values = load_checkpoint(tmp_path)
+    assert values == {"step": 1, "x": 1}
+    assert parts["model"]["a"].tolist() == [1, 1]
+    assert load_checkpoint(tmp_path / "nothing") is None
+
+
+def test_weight_average_follows():
+    model = torch.nn.Linear(1, 1)
+    average = WeightAverage(model, 0.9)
+    with torch.no_grad():
+        model.weight.fill_(5.0)
+    for _ in range(200):
+        average.update(model)
+    assert average.state["weight"].item() == pytest.approx(5.0, abs=1e-3)
+
+
+def test_picture_losses_of_known_pictures():
+    body = torch.zeros(1, 1, 8, 8)
+    body[..., 2:6, 2:6] = 1
+    truth = torch.zeros(1, 2, 8, 8)
+    exact = losses.picture_losses(truth, truth, body, 2.0)
+    assert all(value == 0 for value in exact.values())
+    off = losses.picture_losses(truth + 0.5 * body, truth, body, 1.0)
+    assert off["l1"].item() == pytest.approx(0.5)
+    assert off["l2"].item() == pytest.approx(0.25)
+    bone, soft = truth.clone(), truth.clone()
+    bone[:, 0], soft[:, 1] = 0.5, 0.5
+    l1 = [losses.picture_losses(x, truth, body, 3.0)["l1"].item() for x in (bone, soft)]
+    assert l1[0] == pytest.approx(3 * l1[1])
+
+
+def test_joint_losses_of_known_positions():
+    logits = torch.full((1, 2, 16, 16), -30.0)
+    logits[0, 0, 4, 8] = 30
+    logits[0, 1, 12, 2] = 30
+    maps = read_heat(torch.softmax(logits.flatten(2), 2).view_as(logits))
+    maps.logits = logits
+    exact = torch.tensor([[[8.5, 4.5], [2.5, 12.5]]]) / 16
+    known = torch.tensor([[True, True]])
+    assert losses.joint_losses(maps, exact, known)["joint"].item() < 1e-6
+    wrong = exact.clone()
+    wrong[0, 1] += 0.25
+    assert losses.joint_losses(maps, wrong, known)["joint"].item() == pytest.approx(0.25)
+    assert losses.joint_losses(maps, wrong, torch.tensor([[True, False]]))["joint"].item() < 1e-6
+    narrow, wide = (losses.joint_losses(maps, p, known)["heat"].item() for p in (exact, wrong))
+    assert wide > narrow > 0
+
+
+def test_heat_divergence_is_zero_for_the_target_itself():
+    centres = (torch.arange(16) + 0.5) / 16
+    profile = -((centres - 0.5) * 16).square() / (2 * losses.HEAT_SIGMA**2)
+    logits = (profile[:, None] + profile[None, :]).view(1, 1, 16, 16)
+    maps = read_heat(torch.softmax(logits.flatten(2), 2).view_as(logits))
+    maps.logits = logits
+    found = losses.joint_losses(maps, torch.full((1, 1, 2), 0.5), torch.ones(1, 1, dtype=torch.bool))
+    assert found["heat"].item() == pytest.approx(0, abs=1e-5)
+
+
+def test_hinge_losses():
+    assert losses.discriminator_loss(torch.tensor([2.0]), torch.tensor([-2.0])).item() == 0
+    assert losses.discriminator_loss(torch.tensor([0.0]), torch.tensor([0.0])).item() == 1
+    assert losses.generator_loss(torch.tensor([3.0])) < losses.generator_loss(torch.tensor([1.0]))
+
+
+def test_adaptive_weight_balances_gradients():
+    weight = torch.tensor([2.0], requires_grad=True)
+    assert losses.adaptive_weight(6 * weight.sum(), 2 * weight.sum(), weight) == pytest.approx(3, rel=1e-4)
+
+
+def test_batches_cover_every_epoch_once():
+    drawn = [i for step in range(6) for i in batch_indices(7, step, 4, 12)]
+    assert sorted(drawn[:12]) == list(range(12))
+    assert sorted(drawn[12:]) == list(range(12))
+    assert drawn[:12] != drawn[12:]
+    assert batch_indices(7, 1, 4, 12) == drawn[4:8]
+
+
+def test_learning_rate_rises_and_falls():
+    config = StageConfig(warmup_steps=10, final_share=0.1)
+    assert learning_rate_share(config, 0, 0.0) == pytest.approx(0.1)
+    assert learning_rate_share(config, 9, 0.0) == pytest.approx(1.0)
+    assert learning_rate_share(config, 500, 1.0) == pytest.approx(0.1)
+
+
+def test_store_reads_samples_and_cache(tmp_path):
+    folder = write_shards(tmp_path, {"train": 3})
+    first = SampleStore.open(folder, "train")
+    assert (folder / "train.cache.safetensors").exists()
+    second = SampleStore.open(folder, "train")
+    assert np.array_equal(first.layers, second.layers)
+    assert first.metas == second.metas
+    assert first.masks.shape == (3, 72, 72)
+    write_shards(tmp_path, {"train": 4})
+    assert len(SampleStore.open(folder, "train")) == 4
+    with pytest.raises(MaskelError) as caught:
+        SampleStore.open(folder, "test")
+    assert caught.value.code == "data_missing"
+
+
+def test_batch_joints_lie_on_the_figure(store):
+    batch = batch_of(store)
+    assert batch.known.any()
+    pelvis = (batch.joints[:, 6] * 64 - 0.5).round().long()
+    for i in range(4):
+        assert batch.integrals[i, 0, pelvis[i, 1], pelvis[i, 0]] > 0
+
+
+def test_flip_mirrors_picture_and_joints(store):
+    plain = store.batch([0, 1], 64, 0.04)
+    always = Augmentation(flip=1.0, shift=0.0, zoom=0.0, edge_noise=0.0)
+    flipped = store.batch([0, 1], 64, 0.04, always, np.random.default_rng(0))
+    assert torch.equal(flipped.mask, plain.mask.flip(3))
+    assert torch.equal(flipped.integrals, plain.integrals.flip(3))
+    left, right = 7 + 4, 7 + 5
+    assert torch.allclose(flipped.joints[:, left, 0], 1 - plain.joints[:, right, 0], atol=1e-6)
+    assert torch.allclose(flipped.joints[:, left, 1], plain.joints[:, right, 1], atol=1e-6)
+
+
+def test_edge_noise_stays_at_the_edge():
+    mask = torch.zeros(4, 1, 64, 64)
+    mask[..., 16:48, 16:48] = 1
+    changed = disturb_edge(mask, 1.0, np.random.default_rng(3))
+    assert not torch.equal(changed, mask)
+    assert (changed >= 0).all()
+    assert (changed <= 1).all()
+    assert (changed[..., 22:42, 22:42] == 1).all()
+    assert (changed[..., :10, :] == 0).all()
+    assert torch.equal(disturb_edge(mask, 0.0, np.random.default_rng(3)), mask)
+
+
+@pytest.mark.parametrize("name", ["maskel-small-256", "unet-256", "maskel-256"])
+def test_configurations_that_ship_are_valid(name):
+    config = load_config(name)
+    assert config.name == name
+    assert config.generator is not None
+
+
+@pytest.mark.parametrize(
+    "raw", [{"nonsense": 1}, {"generator": {"batch": "many"}}, {"losses": {"l3": 1.0}}, {"name": 3}]
+)
+def test_wrong_configurations_are_refused(raw):
+    with pytest.raises(MaskelError) as caught:
+        parse_config(raw)
+    assert caught.value.code == "bad_config"
+
+
+def test_missing_and_unknown_configurations_are_refused(tmp_path):
+    (tmp_path / "a.toml").write_text('model = "nothing"')
+    for path in (tmp_path / "none.toml", tmp_path / "a.toml"):
+        with pytest.raises(MaskelError) as caught:
+            load_config(path)
+        assert caught.value.code == "bad_config"
