@@ -21,7 +21,8 @@ class Anatomy:
     ``body.faces`` (F, 3), ``body.skin_weights`` and ``body.skin_joints`` (V, 6), ``body.parents`` (J,), in metres.
     Phenotypes: ``phenotype.mask`` (P, 26), ``phenotype.projection`` (P, K), ``phenotype.offset`` (K,).
     Bones: ``bone.vertices`` (N, 3) in each bone's own space, ``bone.vertex_bone`` (N,), ``bone.faces`` (M, 3),
-    ``bone.face_mu`` (M, 2) steps of bone and soft-tissue attenuation in 1/m, ``bone.affine`` (B, 3, 4), ``bone.affine_basis`` (K, B, 3, 4),
+    ``bone.face_mu`` (M, 2) steps of bone and soft-tissue attenuation in 1/m, ``bone.affine`` (B, 3, 4),
+    ``bone.affine_basis`` (K, B, 3, 4),
     ``bone.joint_weights`` and ``bone.joint_indices`` (B, 2), ``landmark.*`` for the named joints, ``anchor.*`` for the ends
     of bones that must meet their neighbours.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import trimesh
@@ -109,7 +110,7 @@ def make_bone(name: str, source: trimesh.Trimesh) -> list[tuple[trimesh.Trimesh,
 
 def make_lung(ribs: list[trimesh.Trimesh]) -> trimesh.Trimesh:
     """The right lung: the space inside the right ribs beside the mediastinum."""
-    hull = trimesh.util.concatenate(ribs).convex_hull
+    hull = trimesh.convex.convex_hull(np.concatenate([np.asarray(rib.vertices) for rib in ribs]))
     field = distance_field(hull, 0.0025)
     x = field.origin[0] + field.voxel * np.arange(field.values.shape[0])
     aside = (-0.022 - x).astype(np.float32)[:, None, None]
@@ -158,7 +159,7 @@ def bindings(name: str, height: float, spine: dict[str, float]) -> dict[str, flo
     if name[0] in "2345" and "ph" in name:
         return {f"finger{name[0]}-{ {'prox': 1, 'mid': 2, 'dist': 3}[name[1:-2]] }.R": 1.0}
     if name[0] in "ltcrs" and height:
-        centres = [spine[a] + 0.5 * (spine[b] - spine[a]) for a, b in zip(_SPINE, _SPINE[1:], strict=False)]
+        centres = [spine[a] + 0.5 * (spine[b] - spine[a]) for a, b in pairwise(_SPINE)]
         centres.append(spine["head"] + 0.02)
         i = int(np.clip(np.searchsorted(centres, height), 1, len(centres) - 1))
         share = float(np.clip((height - centres[i - 1]) / (centres[i] - centres[i - 1]), 0, 1))

@@ -67,7 +67,7 @@ def _landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
     heel = b["calcaneus"][(b["calcaneus"] @ np.array([0.0, 1.0, -0.6])).argmax()]
     hips = o["femur_r"]
     middle, toe = b["3distph"], b["toe_phalanx2"]
-    points = {
+    return {
         "head": ("skull", np.array([0.0, fit.bodies["c1"][1] + 0.008, b["c1"][:, 2].max()])),
         "jaw": ("mandible", jaw * np.array([0.0, 1.0, 1.0])),
         **{n: (n, fit.bodies[n]) for n in ("c7", "t6", "l1", "l5")},
@@ -83,7 +83,6 @@ def _landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
         "heel": ("calcaneus", heel),
         "toe": ("toe_phalanx2", toe[toe[:, 1].argmin()]),
     }
-    return points
 
 
 def _fit_bodies(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 HIP_SPACING = 0.76
-"""anny's hip joints lie too far to the side: anatomical hip centres are 17 to 18 cm apart in a 1.75 m adult (Bell et al. 1990)."""
+"""anny's hip joints lie too far to the side: hip centres are 17 to 18 cm apart in a 1.75 m adult (Bell et al. 1990)."""
 
 
 class RestBody:

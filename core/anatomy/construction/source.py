@@ -13,8 +13,11 @@ AXIS = np.array([-0.025, 0.0, 0.0])
 """The source's mid-sagittal plane is x = -0.025 m."""
 
 _CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
-_HAND = ("1mc", "thumbprox", "thumbdist") + tuple(
-    f"{finger}{part}" for finger in "2345" for part in ("mc", "proxph", "midph", "distph")
+_HAND = (
+    "1mc",
+    "thumbprox",
+    "thumbdist",
+    *tuple(f"{finger}{part}" for finger in "2345" for part in ("mc", "proxph", "midph", "distph")),
 )
 _LIMBS = {
     "clavicle_r": "clavicle",
