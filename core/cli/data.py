@@ -17,9 +17,12 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     size: Annotated[int, typer.Option(min=16, max=4096, help="Width and height in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same samples.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Write paired samples (mask, bone, soft tissue, joints) as WebDataset shards with a manifest."""
+    """Write paired samples (mask, bone, soft tissue, joints) as WebDataset shards with a manifest.
+
+    A build that was stopped goes on where it was.
+    """
     from maskel_core.data.build import build_shards
 
     with progress_bar("Samples") as progress:
@@ -30,10 +33,12 @@ def build(
 @app.command()
 def character(
     out: Annotated[Path, typer.Option(help="File to write.")],
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same character.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Person and pose by seed.", show_default="the built-in one")
+    ] = None,
+    pose: Annotated[str | None, typer.Option(help="Pose class by name.", show_default="the seed's")] = None,
 ) -> None:
-    """Write a posed character with its armature, for the Blender example."""
+    """Write a posed character with its armature as NPZ, for the Blender example."""
     from maskel_core.anatomy.character import export_character
 
-    export_character(out, seed)
-    say(f"Character in {out}")
+    say(f"Character in {export_character(out, seed, pose)}")
