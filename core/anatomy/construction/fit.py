@@ -98,7 +98,7 @@ class SkeletonFit:
         maps |= self._shoulder(body, maps["sternum"], maps["rib4"])
         return maps | self._head(body, maps["c1"])
 
-    def _girth(self, body: RestBody, length_ratio: float) -> float:
+    def _girth(self, body: RestBody, length_ratio: float | np.floating) -> float:
         """Girth follows the limb's own length and the whole body's size by halves (geometric)."""
         return float(np.sqrt(length_ratio * body.stature / 1.75))
 

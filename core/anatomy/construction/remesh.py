@@ -7,6 +7,7 @@ face of cortical bone, the cranial cavity) are level sets of the same distance f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import fast_simplification
 import numpy as np
@@ -51,7 +52,7 @@ class DistanceField:
         parts = [p for p in mesh.split(only_watertight=False) if abs(p.volume) > 60 * self.voxel**3]
         if not parts:
             return None
-        mesh = trimesh.util.concatenate(parts)
+        mesh = cast(trimesh.Trimesh, trimesh.util.concatenate(parts))
         trimesh.smoothing.filter_taubin(mesh, iterations=8)
         for aggressiveness in (3, 2, 1):
             if len(mesh.faces) <= faces:
