@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -67,12 +68,14 @@ class Letterbox:
         """Picture to frame.
 
         Args:
-            maps: float (C, height, width), 0 outside the body.
+            maps: float (C, height, width), 0 outside the body; or uint8, which counts as shares of 255.
 
         Returns:
-            (C, size, size), resampled bilinearly with antialiasing; 0 where the crop leaves the picture.
+            float32 (C, size, size), resampled bilinearly with antialiasing; 0 where the crop leaves the picture.
         """
         crop = self._crop(maps)
+        # Widened after the crop: a whole picture in float may be large.
+        crop = crop.float() / 255 if crop.dtype == torch.uint8 else crop
         if self.side == self.size:
             return crop
         shape = (self.size, self.size)

@@ -1,0 +1,219 @@
+"""Mask in, X-ray out: checks, letterbox, model, un-letterbox, tone curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from maskel_core.anatomy.joints import JOINT_NAMES
+from maskel_core.errors import MaskelError
+from maskel_core.models import PlainUNet, VQMaskedAutoencoder
+from maskel_core.models.store import damaged, load_model
+from maskel_core.pipeline.letterbox import Letterbox, shrink
+from maskel_core.pipeline.styles import check_style, render_style
+from numpy.typing import NDArray
+from torch import Tensor
+
+DEFAULT_MODEL = Path(__file__).parent.parent / "weights" / "maskel-small-256"
+"""Folder of the model that ships."""
+
+MAX_PIXELS = 7680 * 4320
+"""Most pixels of a mask and of an image: one 8K frame."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A joint in pixels (column, row) of the image, with a confidence in [0, 1]."""
+
+    x: float
+    y: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class XrayOutput:
+    """What the pipeline answers.
+
+    Attributes:
+        image: uint8 (h, w), styled X-ray, 0 outside the body.
+        bone: float32 (h, w), bone line integral, 0 outside.
+        soft: float32 (h, w), soft-tissue line integral, 0 outside.
+        joints: Joints by name; empty unless asked for.
+    """
+
+    image: NDArray[np.uint8]
+    bone: NDArray[np.float32]
+    soft: NDArray[np.float32]
+    joints: dict[str, Joint] = field(default_factory=dict)
+
+
+class MaskelPipeline:
+    """From a silhouette to an X-ray of the same pixels.
+
+    Args:
+        model: A trained `VQMaskedAutoencoder` or `PlainUNet`.
+        model_id: Its name.
+        description: One sentence for people.
+    """
+
+    def __init__(self, model: VQMaskedAutoencoder | PlainUNet, model_id: str, description: str = "") -> None:
+        # Channels-last: measured faster on a CPU; no effect on the result.
+        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model_id = model_id
+        self.description = description
+        self.device = torch.device("cpu")
+
+    @classmethod
+    def from_pretrained(cls, path: Path | str | None = None) -> MaskelPipeline:
+        """Load a model folder.
+
+        Args:
+            path: Folder with config.json and weights; None for the model that ships.
+
+        Raises:
+            MaskelError: ``model_missing``, ``model_damaged``.
+        """
+        folder = DEFAULT_MODEL if path is None else Path(path)
+        model = load_model(folder)
+        if not isinstance(model, (VQMaskedAutoencoder, PlainUNet)):
+            raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
+        return cls(model, folder.resolve().name, _description(folder))
+
+    def to(self, device: torch.device | str) -> MaskelPipeline:
+        """Move the model to a device; returns the pipeline."""
+        self.device = torch.device(device)
+        self.model.to(self.device)  # type: ignore[arg-type]
+        return self
+
+    @property
+    def native_size(self) -> int:
+        """Pixels per side at which the model works."""
+        return int(self.model.config.sample_size)
+
+    @torch.inference_mode()
+    def __call__(
+        self, mask: NDArray[np.uint8], style: str = "dxa", size: int | None = None, joints: bool = False
+    ) -> XrayOutput:
+        """X-ray of a mask.
+
+        Args:
+            mask: uint8 (H, W), 255 = body.
+            style: ``"dxa"``, ``"radiograph"``, ``"bone"`` or ``"inverted"``.
+            size: Longer side of the answer in pixels; None for the mask's own size.
+            joints: Also find the joints.
+
+        Raises:
+            MaskelError: ``empty_mask``, ``full_mask``, ``bad_mask``, ``too_many_pixels``, ``bad_style``, ``bad_size``.
+        """
+        check_style(style)
+        check_mask(mask)
+        mask = resize_mask(mask, size)
+        config = self.model.config
+        box = Letterbox.around(mask, config.sample_size, config.margin)
+        # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
+        frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
+        made = self.model(frame[None].to(self.device), joints=joints)
+        integrals = self.model.scaling.restore(made.xray)[0].cpu()
+        filled = extend_beyond(integrals, frame)
+        cover = torch.from_numpy(mask).float().div_(255)
+        layers = (box.backward(filled).clamp_min(0) * cover).numpy()
+        image = render_style(style, layers[0], layers[1], mask, (config.bone_scale, config.soft_scale))
+        found: dict[str, Joint] = {}
+        if joints and made.joints is not None:
+            share = made.joints.position[0].double().cpu().numpy()
+            places = box.points_backward(share * config.sample_size - 0.5)
+            confidence = made.joints.confidence[0].cpu().tolist()
+            found = {
+                name: Joint(float(x), float(y), float(c))
+                for name, (x, y), c in zip(JOINT_NAMES, places, confidence, strict=True)
+            }
+        return XrayOutput(image, layers[0], layers[1], found)
+
+
+def check_mask(mask: Any) -> None:
+    """Raise MaskelError for a mask that is none, too large, empty or full."""
+    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.uint8 or 0 in mask.shape:
+        shape = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise MaskelError(
+            "bad_mask", f"The mask is {shape}, not uint8 (height, width).", "Send a grey picture, 255 = body."
+        )
+    if mask.size > MAX_PIXELS:
+        raise MaskelError(
+            "too_many_pixels",
+            f"The mask has {mask.size:,} pixels; at most {MAX_PIXELS:,} are accepted.",
+            "Render the mask at a lower resolution.",
+        )
+    body = int(np.count_nonzero(mask >= 128))
+    if body == 0:
+        raise MaskelError(
+            "empty_mask",
+            "The mask holds no body.",
+            "Aim the camera at the character and check that it is visible.",
+        )
+    if body == mask.size:
+        raise MaskelError(
+            "full_mask", "The mask is body from edge to edge.", "Leave some background round the character."
+        )
+
+
+def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
+    """The mask with its longer side at ``size`` pixels.
+
+    Raises:
+        MaskelError: ``bad_size``, ``too_many_pixels``.
+    """
+    if size is None:
+        return np.ascontiguousarray(mask)
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= 16384:
+        raise MaskelError("bad_size", f"The size {size!r} is not possible.", "Choose 16 to 16384 pixels.")
+    height, width = mask.shape
+    factor = size / max(height, width)
+    height, width = max(1, round(height * factor)), max(1, round(width * factor))
+    if height * width > MAX_PIXELS:
+        raise MaskelError(
+            "too_many_pixels",
+            f"An answer of {width} x {height} pixels is too large.",
+            "Choose a smaller size.",
+        )
+    resized = shrink(torch.from_numpy(np.ascontiguousarray(mask)).float()[None], height, width)[0]
+    return resized.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:
+    """Carry the layers a few pixels past the body's edge.
+
+    The model's values mean something only inside the mask; enlarging them must not mix in what lies outside.
+
+    Args:
+        integrals: float (2, S, S), values of fully covered pixels.
+        frame: float (1, S, S), mask at the model's size, 0 to 1.
+        pixels: How far.
+
+    Returns:
+        float (2, S, S), changed only where the mask is under one half.
+    """
+    solid = (frame >= 0.5).float()
+    # Parts thinner than a pixel of the frame have no solid pixel near: there the model's value is all there is.
+    thin = (frame > 0.02) & (F.max_pool2d(solid[None], 3, 1, 1)[0] == 0)
+    known = torch.maximum(solid, thin.float())
+    values = integrals * known
+    for _ in range(pixels):
+        weight = F.avg_pool2d(known[None], 3, 1, 1)[0]
+        spread = F.avg_pool2d(values[None], 3, 1, 1)[0] / weight.clamp_min(1e-6)
+        grown = (weight > 0).float()
+        values = torch.where(known > 0, values, spread * grown)
+        known = grown
+    return values
+
+
+def _description(folder: Path) -> str:
+    card = folder / "README.md"
+    if not card.is_file():
+        return ""
+    lines = card.read_text(encoding="utf-8").splitlines()
+    plain = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-", "|", ">"))]
+    return plain[0] if plain else ""

@@ -1,0 +1,321 @@
+"""What goes in at a pixel comes out at that pixel; what cannot be done is refused by name."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from maskel_core.anatomy.joints import JOINT_NAMES
+from maskel_core.data.dataset import SampleStore
+from maskel_core.errors import MaskelError
+from maskel_core.models import CONFIGURATIONS, XrayPrediction
+from maskel_core.models.joint_head import read_heat
+from maskel_core.models.store import CHECKSUMS, WEIGHTS, export_model, load_model
+from maskel_core.pipeline import STYLES, Letterbox, MaskelPipeline, render_style
+from maskel_core.pipeline.letterbox import body_box
+from maskel_core.pipeline.pipeline import extend_beyond, resize_mask
+
+from tests.core.synthetic import write_shards
+
+SHAPES = [(96, 64), (64, 200), (300, 300), (1080, 480), (70, 71), (40, 640)]
+
+
+def body(height: int, width: int) -> np.ndarray:
+    """A lopsided body with a soft edge, nowhere symmetrical."""
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 6 : -height // 8, width // 5 : -width // 3] = 255
+    mask[height // 6, width // 5 : width // 4] = 90
+    mask[height // 4 : height // 3 + 1, width // 5 : -width // 9] = 255
+    return mask
+
+
+class EchoModel(torch.nn.Module):
+    """Stands in for a model whose answer is known: bone = column + 2 row of the frame, soft = 1, joints = corners."""
+
+    config = CONFIGURATIONS["tiny"].make_generator(bone_scale=100.0, soft_scale=1.0, gamma=1.0).config
+
+    @property
+    def scaling(self):
+        return CONFIGURATIONS["tiny"].make_generator(bone_scale=100.0, soft_scale=1.0, gamma=1.0).scaling
+
+    def forward(self, mask, joints=True):
+        size = mask.shape[-1]
+        ramp = torch.arange(size, dtype=torch.float32)
+        bone = (ramp[None, :] + 2 * ramp[:, None]) / 100
+        xray = torch.stack([bone, torch.ones_like(bone)])[None]
+        heat = torch.zeros(1, 27, 16, 16)
+        heat[:, :, 4, 8] = 1
+        return XrayPrediction(xray, joints=read_heat(heat))
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    torch.manual_seed(0)
+    model = CONFIGURATIONS["tiny"].make_generator(bone_scale=3.0, soft_scale=20.0)
+    return MaskelPipeline(model, "tiny")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_letterbox_holds_the_whole_body_at_its_aspect_ratio(shape):
+    mask = body(*shape)
+    box = Letterbox.around(mask, 64, 0.04)
+    rows, columns = body_box(mask)
+    corners = np.array([[columns[0], rows[0]], [columns[1] - 1, rows[1] - 1]], dtype=float)
+    inside = box.points_forward(corners)
+    assert (inside > 0).all()
+    assert (inside < 63).all()
+    tall, wide = rows[1] - rows[0], columns[1] - columns[0]
+    longest = 64 * max(tall, wide) / box.side
+    assert 64 / 1.08 - 64 * 2 / box.side <= longest <= 64 / 1.08 + 1e-6
+    steps = inside[1] - inside[0]
+    assert steps[0] / (wide - 1) == pytest.approx(steps[1] / (tall - 1))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_points_round_trip(shape):
+    box = Letterbox.around(body(*shape), 64, 0.04)
+    points = np.random.default_rng(0).uniform(-50, 700, (40, 2))
+    assert np.allclose(box.points_backward(box.points_forward(points)), points, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_maps_and_points_agree(shape):
+    height, width = shape
+    box = Letterbox.around(body(*shape), 64, 0.04)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    frame = box.forward(torch.from_numpy(np.stack([x, y]))).numpy()
+    for u, v in ((20, 30), (40, 25), (31, 44)):
+        there = box.points_backward(np.array([u, v], dtype=float))
+        reach = box.side / 64
+        inside = reach < there[0] < width - 1 - reach and reach < there[1] < height - 1 - reach
+        if inside:
+            # The antialiasing kernel is not quite symmetrical between pixel centres.
+            assert frame[:, v, u] == pytest.approx(there, abs=0.05 * max(1, box.side / 64))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_maps_come_back_to_their_pixels(shape):
+    height, width = shape
+    box = Letterbox.around(body(*shape), 256, 0.04)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    smooth = np.stack([np.sin(x / width * 5) + np.cos(y / height * 4), x / width])
+    back = box.backward(box.forward(torch.from_numpy(smooth)), "bilinear").numpy()
+    rows, columns = body_box(body(*shape))
+    inner = np.s_[:, rows[0] + 2 : rows[1] - 2, columns[0] + 2 : columns[1] - 2]
+    assert np.abs(back - smooth)[inner].max() < 0.05
+
+
+def test_an_unscaled_letterbox_is_a_plain_crop():
+    mask = np.zeros((90, 120), np.uint8)
+    mask[10:74, 30:60] = 255
+    box = Letterbox.around(mask, 64, 0.0)
+    assert box.side == 64
+    noise = torch.rand(2, 90, 120)
+    assert torch.equal(box.forward(noise), noise[:, 10:74, 13:77])
+    back = box.backward(box.forward(noise))
+    assert torch.equal(back[:, 10:74, 13:77], noise[:, 10:74, 13:77])
+    assert back[:, :10].abs().max() == 0
+
+
+def test_moved_shifts_and_zooms():
+    box = Letterbox(100, 100, 10, 20, 50, 64)
+    point = np.array([[35.0, 45.0]])
+    assert (box.moved(0.1, 0, 1).points_forward(point) < box.points_forward(point))[0, 0]
+    assert np.allclose(box.moved(0, 0, 2).points_forward([[34.5, 44.5]]), [[31.5, 31.5]])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [None, 100, 333])
+def test_pipeline_answers_in_the_masks_pixels(shape, size):
+    mask = body(*shape)
+    echo = MaskelPipeline(EchoModel(), "echo")
+    out = echo(mask, size=size, joints=True)
+    used = resize_mask(mask, size)
+    assert out.image.shape == out.bone.shape == out.soft.shape == used.shape
+    if size:
+        assert max(used.shape) == size
+    box = Letterbox.around(used, 64, EchoModel.config.margin)
+    y, x = np.nonzero(used == 255)
+    frame = box.points_forward(np.stack([x, y], axis=1))
+    wanted = frame[:, 0] + 2 * frame[:, 1]
+    # Values beyond the outline are carried outwards, so the ramp holds a pixel and a half inside of it.
+    inner = np.ones(len(x), bool)
+    reach = int(np.ceil(2.5 * box.side / 64)) + 1
+    padded = np.pad(used == 255, reach)
+    for dy in range(-reach, reach + 1):
+        for dx in (-reach, 0, reach):
+            inner &= padded[y + reach + dy, x + reach + dx]
+    if inner.any():
+        assert np.abs(out.bone[y, x] - wanted)[inner].max() < 0.2
+    assert np.allclose(out.soft[used == 255], 1.0, atol=0.02)
+    assert (out.bone[used == 0] == 0).all()
+    assert (out.image[used == 0] == 0).all()
+    place = box.points_backward(np.array([8.5 / 16, 4.5 / 16]) * 64 - 0.5)
+    assert set(out.joints) == set(JOINT_NAMES)
+    assert (out.joints["head"].x, out.joints["head"].y) == pytest.approx(tuple(place))
+
+
+def test_the_training_crop_is_the_pipelines_crop(tmp_path):
+    store = SampleStore.open(write_shards(tmp_path, {"train": 2}), "train", cache=False)
+    batch = store.batch([1], 64, 0.04)
+    box = Letterbox.around(store.masks[1], 64, 0.04)
+    frame = box.forward(torch.from_numpy(store.masks[1])[None])
+    assert torch.allclose(batch.mask[0], frame, atol=1e-6)
+    share = (box.points_forward(store.joints[1]) + 0.5) / 64
+    assert np.allclose(batch.joints[0].numpy(), share, atol=1e-5)
+
+
+def test_outline_is_the_masks(pipeline):
+    mask = body(300, 200)
+    out = pipeline(mask)
+    assert ((out.image > 0) == (mask > 16)).mean() > 0.999
+    assert out.image[mask == 255].min() > 0
+    assert out.image.dtype == np.uint8
+    assert out.bone.dtype == out.soft.dtype == np.float32
+
+
+def test_half_covered_pixels_hold_half(pipeline):
+    mask = np.zeros((200, 200), np.uint8)
+    mask[50:150, 50:150] = 255
+    whole = pipeline(mask).soft
+    mask[100, 100] = 128
+    assert pipeline(mask).soft[100, 100] == pytest.approx(whole[100, 100] * 128 / 255, rel=0.1)
+
+
+def test_deterministic(pipeline):
+    mask = body(200, 130)
+    a, b = pipeline(mask, joints=True), pipeline(mask, joints=True)
+    assert np.array_equal(a.image, b.image)
+    assert np.array_equal(a.bone, b.bone)
+    assert a.joints == b.joints
+    assert pipeline(mask).joints == {}
+
+
+def test_read_only_and_strided_masks(pipeline):
+    mask = np.zeros((100, 160, 3), np.uint8)
+    mask[20:80, 40:90] = 255
+    view = mask[..., 0]
+    view.setflags(write=False)
+    assert np.array_equal(pipeline(view).image, pipeline(view.copy()).image)
+
+
+@pytest.mark.parametrize(
+    "code, mask, more",
+    [
+        ("empty_mask", np.zeros((64, 64), np.uint8), {}),
+        ("empty_mask", np.full((64, 64), 100, np.uint8), {}),
+        ("full_mask", np.full((64, 64), 255, np.uint8), {}),
+        ("bad_mask", np.zeros((64, 64, 3), np.uint8), {}),
+        ("bad_mask", np.zeros((64, 64), np.float32), {}),
+        ("bad_mask", np.zeros((0, 64), np.uint8), {}),
+        ("bad_mask", "mask.png", {}),
+        ("too_many_pixels", np.broadcast_to(np.uint8(255), (10_000, 10_000)), {}),
+        ("bad_style", body(64, 64), {"style": "neon"}),
+        ("bad_size", body(64, 64), {"size": 0}),
+        ("bad_size", body(64, 64), {"size": 10**6}),
+        ("bad_size", body(64, 64), {"size": 100.5}),
+        ("too_many_pixels", body(64, 64), {"size": 9000}),
+    ],
+)
+def test_refusals(pipeline, code, mask, more):
+    with pytest.raises(MaskelError) as caught:
+        pipeline(mask, **more)
+    assert caught.value.code == code
+    assert caught.value.fix
+
+
+def test_one_pixel_body(pipeline):
+    mask = np.zeros((50, 50), np.uint8)
+    mask[3, 47] = 255
+    out = pipeline(mask)
+    assert (out.image[mask == 0] == 0).all()
+    assert np.isfinite(out.bone).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_styles(style):
+    mask = np.zeros((4, 6), np.uint8)
+    mask[:, 1:] = 255
+    mask[:, 1] = 128
+    soft = np.tile(np.array([0, 0.25, 0.5, 1, 1, 1], np.float32), (4, 1))
+    bone = np.tile(np.array([0, 0, 0, 0, 0.3, 1], np.float32), (4, 1))
+    image = render_style(style, bone, soft, mask, (1.0, 1.0)).astype(int)
+    assert (image[:, 0] == 0).all()
+    assert image.max() <= 255
+    order = np.sign(image[0, 5] - image[0, 4]), np.sign(image[0, 4] - image[0, 3])
+    assert order == ((-1, -1) if style == "inverted" else (1, 1))
+    # A half-covered pixel is about half as bright as the full one beside it with the same tissue.
+    assert image[0, 1] == pytest.approx(image[0, 2] / 2, abs=2)
+
+
+def test_dxa_shows_bone_over_a_faint_veil():
+    mask = np.full((1, 2), 255, np.uint8)
+    bone, soft = np.array([[0.0, 0.5]], np.float32), np.ones((1, 2), np.float32)
+    veil, skeleton = render_style("dxa", bone, soft, mask, (1.0, 1.0))[0].astype(int)
+    assert 20 < veil < 70
+    assert skeleton > 2.5 * veil
+
+
+def test_extend_beyond_fills_and_leaves_the_body():
+    frame = torch.zeros(1, 16, 16)
+    frame[:, 5:11, 5:11] = 1
+    values = torch.rand(2, 16, 16)
+    out = extend_beyond(values, frame)
+    assert torch.equal(out[:, 5:11, 5:11], values[:, 5:11, 5:11])
+    assert (out[:, 3:13, 3:13] > 0).all()
+    assert (out[:, 0, :] == 0).all()
+    assert out.max() <= values.max()
+
+
+def test_export_and_load(tmp_path, pipeline):
+    export_model(pipeline.model, tmp_path / "small")
+    (tmp_path / "small" / "README.md").write_text("# Card\n\nMakes X-rays of test bodies.\n")
+    again = MaskelPipeline.from_pretrained(tmp_path / "small")
+    assert again.model_id == "small"
+    assert again.description == "Makes X-rays of test bodies."
+    assert next(again.model.parameters()).dtype == torch.float32
+    mask = body(128, 128)
+    a, b = pipeline(mask), again(mask)
+    assert np.abs(a.image.astype(int) - b.image.astype(int)).max() <= 2
+    full, half = (tmp_path / "full", tmp_path / "small")
+    export_model(pipeline.model, full, half=False)
+    assert (half / WEIGHTS).stat().st_size < 0.7 * (full / WEIGHTS).stat().st_size
+
+
+def test_missing_and_damaged_models(tmp_path, pipeline):
+    with pytest.raises(MaskelError) as caught:
+        MaskelPipeline.from_pretrained(tmp_path / "nothing")
+    assert caught.value.code == "model_missing"
+    folder = tmp_path / "model"
+    export_model(pipeline.model, folder)
+    weights = (folder / WEIGHTS).read_bytes()
+
+    def code_of() -> str:
+        with pytest.raises(MaskelError) as caught:
+            MaskelPipeline.from_pretrained(folder)
+        return caught.value.code
+
+    (folder / WEIGHTS).write_bytes(weights[:-7] + b"garbage")
+    assert code_of() == "model_damaged"
+    (folder / CHECKSUMS).unlink()
+    (folder / WEIGHTS).write_bytes(weights[: len(weights) // 2])
+    assert code_of() == "model_damaged"
+    (folder / WEIGHTS).write_bytes(weights)
+    config = json.loads((folder / "config.json").read_text())
+    for wrong in ({**config, "dim": 64}, {**config, "_class_name": "Tricycle"}):
+        (folder / "config.json").write_text(json.dumps(wrong))
+        assert code_of() == "model_damaged"
+    (folder / "config.json").write_text("{")
+    assert code_of() == "model_damaged"
+    (folder / "config.json").unlink()
+    assert code_of() == "model_missing"
+
+
+def test_only_xray_makers_open_as_pipelines(tmp_path):
+    export_model(CONFIGURATIONS["tiny"].make_discriminator(), tmp_path)
+    load_model(tmp_path)
+    with pytest.raises(MaskelError) as caught:
+        MaskelPipeline.from_pretrained(tmp_path)
+    assert caught.value.code == "model_damaged"
