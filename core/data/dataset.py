@@ -182,7 +182,12 @@ class SampleStore:
 
     def take(self, limit: int) -> SampleStore:
         """The first ``limit`` samples."""
-        return SampleStore(self.masks[:limit], self.layers[:limit], self.joints[:limit], self.metas[:limit])
+        return self.pick(np.arange(min(limit, len(self))))
+
+    def pick(self, indices: NDArray[np.integer]) -> SampleStore:
+        """The samples with these numbers, in this order."""
+        metas = [self.metas[int(i)] for i in indices]
+        return SampleStore(self.masks[indices], self.layers[indices], self.joints[indices], metas)
 
     def scales(self, percentile: float = 99.5, samples: int = 200) -> tuple[float, float]:
         """Line integrals of bone and soft tissue at a percentile of the pixels that have any, over evenly spaced samples."""

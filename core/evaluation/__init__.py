@@ -1,0 +1,1 @@
+"""Evaluation: metrics inside the body, plain references, a report."""
