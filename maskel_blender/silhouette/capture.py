@@ -37,7 +37,7 @@ def capture(
     scene: bpy.types.Scene,
     objects: Sequence[bpy.types.Object],
     camera: bpy.types.Object,
-    samples: int = 4,
+    samples: int = 5,
 ) -> Silhouette:
     """Silhouette of objects as a render of the scene would show them alone.
 

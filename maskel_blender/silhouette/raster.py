@@ -46,7 +46,7 @@ def rasterise(
     frame_width: int,
     frame_height: int,
     region: Region | None = None,
-    samples: int = 4,
+    samples: int = 5,
 ) -> NDArray[np.uint8]:
     """Coverage of the frame, or of a region of it, by the union of triangles.
 
@@ -81,7 +81,7 @@ def rasterise(
     step = max(_CELLS_PER_BAND // (columns + 1) // samples, 1)
     for start in range(top, bottom, step):
         end = min(start + step, bottom)
-        inside = _scan(edges, start * samples, end * samples, columns)
+        inside = _scan(edges, start * samples, end * samples, columns, samples)
         mask[start:end, left:right] = _average(inside, samples)
     return mask
 
@@ -169,7 +169,7 @@ class _Edges:
         )
 
 
-def _scan(edges: _Edges, first_row: int, end_row: int, columns: int) -> NDArray[np.bool_]:
+def _scan(edges: _Edges, first_row: int, end_row: int, columns: int, samples: int) -> NDArray[np.bool_]:
     """Which samples of the rows [first_row, end_row) lie inside; (rows, columns) bool."""
     start = np.ceil(np.clip(edges.first, first_row, end_row)).astype(np.int64)
     end = np.ceil(np.clip(edges.last, first_row, end_row)).astype(np.int64)
@@ -184,7 +184,7 @@ def _scan(edges: _Edges, first_row: int, end_row: int, columns: int) -> NDArray[
         done = total[begin - 1] if begin else 0
         stop = max(int(np.searchsorted(total, done + _CROSSINGS_PER_CHUNK, side="right")), begin + 1)
         part = slice(begin, stop)
-        rows, left, right = _crossings(edges, chosen[part], start[part], count[part], columns)
+        rows, left, right = _crossings(edges, chosen[part], start[part], count[part], columns, samples)
         base = (rows - first_row) * width
         running += np.bincount(base + left, minlength=cells)
         running -= np.bincount(base + right, minlength=cells)
@@ -200,6 +200,7 @@ def _crossings(
     start: NDArray[np.int64],
     count: NDArray[np.int64],
     columns: int,
+    samples: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Rows and half-open column intervals of all crossings that cover a sample."""
     which = np.repeat(triangle, count)
@@ -210,6 +211,9 @@ def _crossings(
     short_at = (
         edges.short_x.ravel()[half] + (rows - edges.short_y.ravel()[half]) * edges.short_slope.ravel()[half]
     )
+    # each scanline within a pixel samples at its own sub-column: upright edges get samples^2 grey levels, not samples
+    shear = ((np.arange(samples) + 0.5) / samples - 0.5)[rows % samples] if samples > 1 else 0.0
+    long_at, short_at = long_at - shear, short_at - shear
     left = np.ceil(np.clip(np.minimum(long_at, short_at), 0, columns)).astype(np.int64)
     right = np.ceil(np.clip(np.maximum(long_at, short_at), 0, columns)).astype(np.int64)
     kept = right > left
