@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", type=Path, help="folder of another model than the one that ships")
     parser.add_argument("--out", type=Path, default=report.FOLDER)
     options = parser.parse_args()
 
@@ -29,7 +30,7 @@ def main() -> int:
     import torch
     from maskel_core.runtime import open_pipeline
 
-    pipeline = open_pipeline(None, options.device, options.threads)
+    pipeline = open_pipeline(options.model, options.device, options.threads)
     mask = report.figure(options.size)
     work = report.summary(report.timed(lambda: pipeline(mask), options.runs, warm=3))
     reference = report.summary(report.timed(convolutions(options.device), options.runs, warm=3))
@@ -37,7 +38,7 @@ def main() -> int:
         "what": f"one {options.size} x {options.size} mask through the warm pipeline, style dxa",
         "command": f"python benchmarks/pipeline.py --size {options.size} --threads {options.threads}",
         "model": pipeline.model_id,
-        "parameters": parameter_count(pipeline),
+        "parameters": sum(parameter.numel() for parameter in pipeline.model.parameters()),
         "device": str(pipeline.device),
         "threads": torch.get_num_threads(),
         "pipeline": work,
@@ -67,14 +68,6 @@ def convolutions(device: str):
         value.sum().item()
 
     return run
-
-
-def parameter_count(pipeline) -> int | None:
-    """Parameters of the pipeline's modules."""
-    import torch
-
-    modules = [value for value in vars(pipeline).values() if isinstance(value, torch.nn.Module)]
-    return sum(p.numel() for module in modules for p in module.parameters()) or None
 
 
 if __name__ == "__main__":

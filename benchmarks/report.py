@@ -89,7 +89,7 @@ def figure(size: int) -> np.ndarray:
     for side in (-1, 1):
         limb([(50 + side * 8, 25), (50 + side * 13, 40), (50 + side * 15, 54)], 4.5)
         limb([(50 + side * 4, 47), (50 + side * 5, 70), (50 + side * 6, 92)], 7)
-    return np.asarray(image.resize((size, size), Image.Resampling.BOX))
+    return np.array(image.resize((size, size), Image.Resampling.BOX))
 
 
 def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:

@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", type=Path, help="folder of another model than the one that ships")
     parser.add_argument("--out", type=Path, default=report.FOLDER)
     options = parser.parse_args()
 
@@ -91,6 +92,7 @@ def start(folder: Path, options: argparse.Namespace) -> subprocess.Popen:
     ]
     command += ["--token-file", str(folder / "token"), "--publish", str(folder / "server.json")]
     command += ["--threads", str(options.threads), "--device", options.device]
+    command += [] if options.model is None else ["--model", str(options.model)]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -90,15 +90,19 @@ def encode_layer(layer: np.ndarray) -> tuple[bytes, float]:
     """Write a line-integral layer as a 16-bit grey PNG with its scale.
 
     Args:
-        layer: float (H, W), dimensionless line integrals >= 0.
+        layer: float (H, W), finite dimensionless line integrals >= 0; NaN counts as 0.
 
     Returns:
         The PNG and ``scale``: line integral = pixel * scale, exact to half a step.
     """
-    values = np.clip(np.nan_to_num(layer.astype(np.float32, copy=False)), 0.0, None)
-    peak = float(values.max(initial=0.0))
+    peak = float(np.nanmax(layer, initial=0.0))
     scale = peak / 65535.0 if peak > 0 else 1.0
-    return encode_png(np.rint(values / scale).clip(0, 65535).astype(np.uint16)), scale
+    pixels = np.empty(layer.shape, np.uint16)
+    # In strips, because the intermediate copies of one 8K layer would take 500 MB.
+    for row in range(0, len(layer), 256):
+        strip = np.nan_to_num(layer[row : row + 256].astype(np.float32, copy=False))
+        pixels[row : row + 256] = np.rint(strip / scale).clip(0, 65535)
+    return encode_png(pixels), scale
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -38,13 +38,13 @@ class XrayLike(Protocol):
 class PipelineLike(Protocol):
     """What the engine needs of a pipeline."""
 
-    @property
-    def model_id(self) -> str:
-        """Name of the model."""
+    model_id: str
+    description: str
+    device: Any
 
     @property
-    def device(self) -> Any:
-        """Where it runs."""
+    def native_size(self) -> int:
+        """Pixels per side at which the model works."""
 
     def __call__(self, mask: np.ndarray, *, style: str, size: int | None, joints: bool) -> Any:
         """Turn a mask into an X-ray."""
@@ -67,7 +67,7 @@ class ModelInfo:
 
     id: str
     device: str
-    native_size: int | None
+    native_size: int
     styles: tuple[str, ...]
     description: str
 
@@ -237,15 +237,14 @@ def warm_up(pipeline: PipelineLike) -> None:
 
 def describe(pipeline: PipelineLike) -> ModelInfo:
     """The public facts of a pipeline."""
-    from maskel_core import pipeline as package
+    from maskel_core.pipeline import STYLES
 
-    size = getattr(pipeline, "native_size", None)
     return ModelInfo(
-        id=str(pipeline.model_id),
+        id=pipeline.model_id,
         device=str(pipeline.device),
-        native_size=None if size is None else int(size),
-        styles=tuple(getattr(package, "STYLES", ("dxa", "radiograph", "bone", "inverted"))),
-        description=str(getattr(pipeline, "description", "")),
+        native_size=pipeline.native_size,
+        styles=STYLES,
+        description=pipeline.description,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from maskel_core.cli.console import say
@@ -25,7 +25,7 @@ def train(
     """Train a model; options left out are the configuration's."""
     from maskel_core.training.run import train as run
 
-    changes = {"data": None if data is None else str(data), "threads": threads, "seed": seed}
+    changes: dict[str, Any] = {"data": None if data is None else str(data), "threads": threads, "seed": seed}
     model = run(config, out, resume, **{name: value for name, value in changes.items() if value is not None})
     say(f"Model in {model}")
 
