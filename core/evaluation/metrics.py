@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -49,7 +51,7 @@ def spearman(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> fl
     return pearson(rankdata(predicted), rankdata(truth))
 
 
-def slopes(values: Map) -> tuple[Map, Map]:
+def slopes(values: Map) -> tuple[Any, Any]:
     """Central differences along columns and rows, per pixel."""
     down, right = np.gradient(values.astype(np.float64))
     return right, down

@@ -160,7 +160,7 @@ def evaluate(
         makers["plain U-Net"] = lambda: PipelineAnswer(reference)
     records = {name: measure(make(), test, scales, name) for name, make in makers.items()}
     ours = records[pipeline.model_id]
-    report = {
+    report: dict[str, Any] = {
         "model": pipeline.model_id,
         "samples": len(test),
         "bodies": len({json.dumps(meta.get("body", {}).get("seed", i)) for i, meta in enumerate(test.metas)}),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.layers import group_count
 from torch import Tensor, nn
 
 
-class PatchDiscriminator(ModelMixin, ConfigMixin):
+class PatchDiscriminator(ConfiguredModel):
     """Strided convolutions to one score per patch. Source: Isola et al. 2017.
 
     Args:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.layers import TransformerBlock, sincos_position_embedding
 from maskel_core.models.patch_encoder import PatchEncoder, map_to_tokens
 from torch import Tensor, nn
 
 
-class MaskedAutoencoder(ModelMixin, ConfigMixin):
+class MaskedAutoencoder(ConfiguredModel):
     """Hides a share of an X-ray's patches and rebuilds the whole X-ray.
 
     Hidden patches are replaced by a mask token, so the latent keeps its place in the image; stage 2 aligns its own

@@ -6,8 +6,8 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.joint_head import JointHead
 from maskel_core.models.layers import Upsample, group_count
 from maskel_core.models.mask_features import mask_features
@@ -25,7 +25,7 @@ def _stage(channels_in: int, channels_out: int) -> nn.Sequential:
     )
 
 
-class PlainUNet(ModelMixin, ConfigMixin):
+class PlainUNet(ConfiguredModel):
     """Mask to X-ray by convolutions and skips alone. Source: Ronneberger et al. 2015.
 
     Args:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.decoder import MaskPyramid, XrayDecoder
 from maskel_core.models.joint_head import JointHead, JointMaps
 from maskel_core.models.mask_features import mask_features
@@ -55,7 +55,7 @@ class LayerScaling:
         return xray.float().clamp_min(0).pow(1 / self.gamma) * self.scale.to(xray.device)
 
 
-class VQMaskedAutoencoder(ModelMixin, ConfigMixin):
+class VQMaskedAutoencoder(ConfiguredModel):
     """Mask encoder, vector-quantised codebook, convolutional decoder. Source: Xi et al. 2024 (arXiv 2404.09000).
 
     Args:

@@ -62,7 +62,7 @@ class MaskelPipeline:
 
     def __init__(self, model: VQMaskedAutoencoder | PlainUNet, model_id: str, description: str = "") -> None:
         # Channels-last: measured faster on a CPU; no effect on the result.
-        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         self.model_id = model_id
         self.description = description
         self.device = torch.device("cpu")

@@ -8,29 +8,30 @@ import numpy as np
 from maskel_core.errors import MaskelError
 from numpy.typing import NDArray
 
-Curve = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+Layer = NDArray[np.floating]
+Curve = Callable[[Layer, Layer], Layer]
 
 DARKEST = 8 / 255
 """Darkest grey inside the body, so that it never looks like the outside, which is 0."""
 
 
-def _dxa(bone: NDArray[np.float32], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+def _dxa(bone: Layer, soft: Layer) -> Layer:
     """Bone mineral bright, soft tissue a faint veil."""
     veil = 0.20 * (1 - np.exp(-1.6 * soft))
     return veil + (1 - veil) * 0.95 * (1 - np.exp(-2.0 * bone)) ** 0.85
 
 
-def _radiograph(bone: NDArray[np.float32], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+def _radiograph(bone: Layer, soft: Layer) -> Layer:
     """What a film shows: one minus the transmitted share of the beam."""
     return 1 - np.exp(-(1.1 * soft + 1.5 * bone))
 
 
-def _bone(bone: NDArray[np.float32], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+def _bone(bone: Layer, soft: Layer) -> Layer:
     """Bone alone."""
     return (1 - np.exp(-2.0 * bone)) ** 0.8
 
 
-def _inverted(bone: NDArray[np.float32], soft: NDArray[np.float32]) -> NDArray[np.float32]:
+def _inverted(bone: Layer, soft: Layer) -> Layer:
     """The radiograph's negative, dark bones on a light body; the outside stays 0."""
     return np.exp(-(0.9 * soft + 1.5 * bone)) * 0.97 + 0.03
 

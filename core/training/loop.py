@@ -129,7 +129,7 @@ def run_stage(
         TimeElapsedColumn(),
     )
     with Progress(*columns) as bar, (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        task = bar.add_task(name, total=1.0, completed=_progress(stage_config, step, elapsed))
+        task = bar.add_task(name, total=1.0, completed=_progress(stage_config, step, elapsed))  # type: ignore[arg-type]
         while not finished:
             progress = _progress(stage_config, step, elapsed)
             share = learning_rate_share(stage_config, step, progress)
@@ -162,7 +162,7 @@ def run_stage(
                 _save(folder, step, elapsed, stage, average)
                 last_save = now
             if finished or now - last_sheet > config.sheet_seconds:
-                figures = _with_average(model, average, lambda m, at=step: review(m, at))
+                figures = _with_average(model, average, step, review)
                 _write(log, {"stage": name, "step": step, "seconds": elapsed, "review": figures})
                 last_sheet = clock = time.perf_counter()
             if stopping and not finished:
@@ -176,12 +176,14 @@ def _progress(config: StageConfig, step: int, elapsed: float) -> float:
     return max(step / config.max_steps, by_time)
 
 
-def _with_average(model: nn.Module, average: WeightAverage, call: Callable[[nn.Module], Any]) -> Any:
+def _with_average(
+    model: nn.Module, average: WeightAverage, step: int, call: Callable[[nn.Module, int], dict[str, float]]
+) -> dict[str, float]:
     kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
     model.load_state_dict(average.state)
     model.eval()
     with torch.inference_mode():
-        result = call(model)
+        result = call(model, step)
     model.load_state_dict(kept)
     return result
 

@@ -44,7 +44,7 @@ class AutoencoderStage:
 
     def __init__(self, model: MaskedAutoencoder, scaling: LayerScaling, config: StageConfig) -> None:
         self.model, self.scaling, self.config = model, scaling, config
-        self.optimizers = {"optimizer": make_optimizer(model, config)}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": make_optimizer(model, config)}
         self.modules: dict[str, nn.Module] = {"model": model}
         self.values: dict[str, Any] = {}
 

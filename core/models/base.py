@@ -1,0 +1,15 @@
+"""The base of all models: diffusers' saving, loading and configuration, with types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from diffusers.configuration_utils import ConfigMixin
+from diffusers.models.modeling_utils import ModelMixin
+
+
+class ConfiguredModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """A torch module whose constructor arguments are its ``config``; saved as config.json and safetensors."""
+
+    if TYPE_CHECKING:
+        config: Any
