@@ -37,8 +37,10 @@ def evaluate(
         Path | None, typer.Option(help="Folder of a model. Default: the one that ships.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use at most this many samples.")] = None,
+    unet: Annotated[Path | None, typer.Option(help="Folder of a plain U-Net to compare with.")] = None,
 ) -> None:
-    """Measure a model on held-out samples."""
+    """Measure a model on held-out bodies, beside plain references computed in the same run."""
     from maskel_core.evaluation.run import evaluate as run
 
-    run(model, data, out, limit)
+    run(model, data, out, limit, unet)
+    say(f"Report in {out}")

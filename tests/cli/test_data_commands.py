@@ -91,3 +91,10 @@ def test_training_without_data_is_a_message(tmp_path):
 def test_training_by_a_name_that_is_none_is_a_message(tmp_path):
     done = run_process("train", "no-such-configuration", "--out", tmp_path / "run")
     assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
+def test_evaluating_a_model_that_is_none_is_a_message(shards, tmp_path):
+    done = run_process(
+        "eval", "--data", shards, "--out", tmp_path / "report", "--model", tmp_path / "nothing"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr and done.stderr.startswith("Error:")
