@@ -215,5 +215,7 @@ def _description(folder: Path) -> str:
     if not card.is_file():
         return ""
     lines = card.read_text(encoding="utf-8").splitlines()
+    if lines[:1] == ["---"] and "---" in lines[1:]:
+        lines = lines[lines.index("---", 1) + 1 :]
     plain = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-", "|", ">"))]
     return plain[0] if plain else ""

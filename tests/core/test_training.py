@@ -14,9 +14,11 @@ from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, LayerScaling
 from maskel_core.models.joint_head import read_heat
 from maskel_core.models.store import load_model
+from maskel_core.pipeline import MaskelPipeline
 from maskel_core.training import losses
 from maskel_core.training.checkpoint import WeightAverage, load_checkpoint, save_checkpoint
 from maskel_core.training.config import LossConfig, StageConfig, load_config, parse_config
+from maskel_core.training.export import export_run, largest_change
 from maskel_core.training.loop import batch_indices, learning_rate_share
 from maskel_core.training.run import train
 from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut
@@ -344,3 +346,24 @@ def test_missing_and_unknown_configurations_are_refused(tmp_path):
         with pytest.raises(MaskelError) as caught:
             load_config(path)
         assert caught.value.code == "bad_config"
+
+
+def test_export_ships_what_was_trained(tmp_path, shards):
+    path = write_config(tmp_path, steps=3)
+    folder = train(path, tmp_path / "run", data=shards)
+    report = {
+        "training_samples": 12,
+        "samples": 4,
+        "bodies": 4,
+        "all": {"ours": {"bone_psnr": 21.5, "samples": 4}},
+        "by_view": {"front": {"bone_psnr": 21.5, "samples": 4}},
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    shipped = export_run(tmp_path / "run", tmp_path / "shipped", tmp_path / "report.json")
+    mask = batch_of(SampleStore.open(shards, "val", cache=False)).mask
+    assert largest_change(load_model(folder), load_model(shipped), mask) < 2e-3
+    card = (shipped / "README.md").read_text()
+    assert "| ours | 4 | 21.50 |" in card
+    assert "generator 3 steps" in card
+    description = MaskelPipeline.from_pretrained(shipped).description
+    assert description.startswith("Makes a whole-body X-ray")

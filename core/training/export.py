@@ -1,0 +1,104 @@
+"""Turn a trained run into the folder that ships: half-size weights, checksums, model card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from maskel_core.evaluation.run import markdown_table
+from maskel_core.models.store import WEIGHTS, export_model, load_model
+from torch import nn
+
+HEADER = """---
+license: gpl-3.0
+library_name: maskel
+pipeline_tag: image-to-image
+---
+
+# {name}
+
+Makes a whole-body X-ray (bone and soft-tissue line integrals) and 27 joints from the silhouette of a person.
+
+- Architecture: {architecture}, {parameters:.1f} M parameters, {size} x {size} pixels inside, {megabytes:.1f} MiB.
+- Trained on {samples} simulated pairs (parametric bodies with fitted skeletons, projected by Beer-Lambert), no patient data.
+- Training: {training}.
+- Not a medical device: bones are plausible for a silhouette, they are nobody's.
+
+"""
+
+
+def export_run(run: Path | str, target: Path | str, report: Path | str | None = None) -> Path:
+    """Export ``RUN/generator`` and write its model card.
+
+    Args:
+        run: Folder of a finished training run.
+        target: Folder to write, whose name becomes the model's.
+        report: report.json of an evaluation, for the figures on the card.
+
+    Returns:
+        The target folder.
+
+    Raises:
+        MaskelError: ``model_missing``, ``model_damaged``.
+    """
+    run, target = Path(run), Path(target)
+    model = load_model(run / "generator")
+    export_model(model, target)
+    exported = load_model(target)
+    found = json.loads(Path(report).read_text(encoding="utf-8")) if report is not None else None
+    (target / "README.md").write_text(_card(run, target, exported, found), encoding="utf-8")
+    return target
+
+
+def largest_change(model: nn.Module, exported: nn.Module, mask: torch.Tensor) -> float:
+    """Largest difference of two models' normalised X-rays of (B, 1, S, S) masks: what storing in float16 costs."""
+    with torch.inference_mode():
+        return float((model(mask).xray - exported(mask).xray).abs().max())
+
+
+def training_summary(run: Path) -> str:
+    """One phrase on the stages of a run: steps, samples seen, seconds."""
+    last: dict[str, dict[str, Any]] = {}
+    for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if "rate" in record:
+            last[record["stage"]] = record
+    parts = [
+        f"{name} {r['step']} steps ({r['rate'] * r['seconds']:.0f} samples seen, {r['seconds'] / 60:.0f} minutes)"
+        for name, r in last.items()
+    ]
+    return ", ".join(parts)
+
+
+def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | None) -> str:
+    text = HEADER.format(
+        name=target.name,
+        architecture=type(model).__name__,
+        parameters=sum(p.numel() for p in model.parameters()) / 1e6,
+        size=model.config.sample_size,  # type: ignore[union-attr]
+        megabytes=(target / WEIGHTS).stat().st_size / 2**20,
+        samples=report["training_samples"] if report else "several thousand",
+        training=training_summary(run),
+    )
+    if report is not None:
+        text += f"## Measured on {report['samples']} views of {report['bodies']} bodies it never saw\n\n"
+        text += markdown_table(report["all"], "Answer") + "\n" + markdown_table(report["by_view"], "View")
+        text += "\nAll figures are taken inside the mask; joint errors are shares of the body's height in the picture.\n"
+    return text
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description="Export a trained run as a model that ships.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--report", type=Path)
+    given = parser.parse_args(arguments)
+    print(export_run(given.run, given.target, given.report))
+
+
+if __name__ == "__main__":
+    main()
