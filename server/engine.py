@@ -206,6 +206,9 @@ class Engine:
             warm_up(pipeline)
             self._pipeline = pipeline
             log.info("model %s ready after %.1f s", describe(pipeline).id, time.perf_counter() - started)
+        except MaskelError as error:
+            log.error("the model could not be loaded: %s %s", error.message, error.fix)
+            self._failure = error
         except Exception as error:
             log.exception("the model could not be loaded")
             self._failure = as_typed(error)

@@ -56,6 +56,14 @@ def test_the_checkout_stays_small(tracked):
     assert weights <= 32 * MEBIBYTE and assets <= 16 * MEBIBYTE
 
 
+@pytest.mark.parametrize("name", ["README.md", "THIRD_PARTY_NOTICES.md", "docs/architecture.md"])
+def test_links_lead_somewhere(name):
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
 def test_no_pickles_travel(tracked):
     assert not [
         path for path in tracked if path.suffix in (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy")

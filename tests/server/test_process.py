@@ -104,6 +104,15 @@ def test_the_token_counts(served):
         caught.value.close()
 
 
+def test_a_model_that_is_not_there_is_told_in_words(served):
+    deadline = time.monotonic() + 30
+    while served.get("/v1/health")["status"] == "starting" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    error = served.get("/v1/health")["error"]
+    assert "no-such-folder" in error["message"] and error["fix"]
+    assert error["message"] in served.logged() and "Traceback" not in served.logged()
+
+
 def test_a_refused_upload_is_answered_and_not_reset(served):
     """A client that sends megabytes with a wrong token still reads why."""
     host = served.ready["url"].removeprefix("http://")
