@@ -5,9 +5,10 @@ VENV := .venv/bin
 BPY := 4.2 4.5 5.0
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help demo test quick lint types setup-demo setup-test test-main test-blender extension bench lock clean
+.PHONY: help setup demo test quick lint types setup-demo setup-test test-main test-blender extension bench lock clean
 
 help:
+	@echo "make setup      make the environments that the demo and the extension need"
 	@echo "make demo       set up, then X-ray a character in a Blender scene; results in demo/"
 	@echo "make test       set up, then lint, type check and run every test"
 	@echo "make quick      the fast tests (needs one make test before)"
@@ -16,6 +17,8 @@ help:
 	@echo "make bench      measure speed and memory; writes docs/measurements/"
 	@echo "make lock       pin the newest fitting packages in requirements/"
 	@echo "make clean      remove what was built"
+
+setup: setup-demo
 
 setup-demo:
 	@$(PYTHON) tools/bootstrap.py demo
