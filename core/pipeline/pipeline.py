@@ -120,7 +120,7 @@ class MaskelPipeline:
         integrals = self.model.scaling.restore(made.xray)[0].cpu()
         filled = extend_beyond(integrals, frame)
         cover = torch.from_numpy(mask).float().div_(255)
-        layers = (box.backward(filled).clamp_min(0) * cover).numpy()
+        layers = box.backward(filled).clamp_min_(0).mul_(cover).numpy()
         image = render_style(style, layers[0], layers[1], mask, (config.bone_scale, config.soft_scale))
         found: dict[str, Joint] = {}
         if joints and made.joints is not None:

@@ -38,6 +38,9 @@ def _inverted(bone: Layer, soft: Layer) -> Layer:
 
 CURVES: dict[str, Curve] = {"dxa": _dxa, "radiograph": _radiograph, "bone": _bone, "inverted": _inverted}
 
+_BAND = 256
+"""Rows that are toned at once."""
+
 STYLES = tuple(CURVES)
 """Names of the styles; the first is the default."""
 
@@ -74,7 +77,13 @@ def render_style(
         MaskelError: ``bad_style``.
     """
     check_style(style)
-    cover = mask.astype(np.float32) / 255
-    whole = np.maximum(cover, 1 / 255)
-    grey = CURVES[style](bone / (whole * scales[0]), soft / (whole * scales[1]))
-    return np.rint(np.clip(grey, DARKEST if style != "bone" else 0, 1) * cover * 255).astype(np.uint8)
+    picture = np.empty(mask.shape, np.uint8)
+    darkest = DARKEST if style != "bone" else 0.0
+    # Band by band: the curve's temporaries of a whole 8K frame would need most of a gigabyte.
+    for top in range(0, len(mask), _BAND):
+        band = slice(top, top + _BAND)
+        cover = mask[band].astype(np.float32) / 255
+        whole = np.maximum(cover, 1 / 255)
+        grey = CURVES[style](bone[band] / (whole * scales[0]), soft[band] / (whole * scales[1]))
+        picture[band] = np.rint(np.clip(grey, darkest, 1) * cover * 255)
+    return picture
