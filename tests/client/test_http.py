@@ -1,0 +1,146 @@
+"""The client against a server that keeps the contract, and against ones that do not."""
+
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from maskel_blender.client.address import parse_address
+from maskel_blender.client.http import HttpClient
+from maskel_blender.client.png import decode_png, encode_png
+from maskel_blender.client.request import XrayRequest
+from maskel_blender.errors import ClientError
+from tests.fakes.xray_server import Faults, FakeServer
+
+MASK = np.zeros((40, 30), np.uint8)
+MASK[5:30, 5:20] = 255
+REQUEST = XrayRequest(encode_png(MASK), style="bone", size=20)
+
+
+@pytest.fixture
+def server():
+    with FakeServer() as running:
+        yield running
+
+
+def client_for(server, token="fake-token", **options):
+    return HttpClient(parse_address(server.url), token, **options)
+
+
+def code_of(call):
+    with pytest.raises(ClientError) as caught:
+        call()
+    assert caught.value.message
+    assert caught.value.fix
+    return caught.value.code
+
+
+def test_mask_goes_and_picture_comes(server):
+    client = client_for(server)
+    health = client.wait_until_ready(1.0)
+    assert (health.status, health.api, health.model) == ("ready", 1, "fake")
+    answer = client.xray(REQUEST)
+    assert (answer.model, answer.version, answer.seconds) == ("fake", "9.9.9", 0.01)
+    np.testing.assert_array_equal(decode_png(answer.image_png), (MASK * 0.6).astype(np.uint8)[::2, ::2])
+    form = server.forms[0]
+    assert (form["mask"], form["style"], form["size"], form["format"]) == (REQUEST.mask_png, b"bone", b"20", b"png")
+
+
+def test_request_survives_text():
+    assert XrayRequest.from_json(REQUEST.to_json()) == REQUEST
+    assert "size" not in XrayRequest(b"").fields()
+
+
+def test_proxies_are_never_asked(server, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert client_for(server).health().status == "ready"
+
+
+def test_wrong_token(server):
+    assert code_of(lambda: client_for(server, "wrong").xray(REQUEST)) == "unauthorized"
+
+
+def test_error_of_the_server_comes_through(server):
+    server.faults = Faults(error=(413, {"code": "too_many_pixels", "message": "Too big.", "fix": "Smaller."}))
+    assert code_of(lambda: client_for(server).xray(REQUEST)) == "too_many_pixels"
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ((502, "text/html", b"<html>proxy error"), "bad_answer"),
+        ((200, "text/html", b"<html>log in here"), "bad_answer"),
+        ((500, "application/json", b"[1, 2]"), "bad_answer"),
+    ],
+)
+def test_answers_of_something_else(server, raw, code):
+    server.faults = Faults(raw=raw)
+    assert code_of(lambda: client_for(server).xray(REQUEST)) == code
+
+
+def test_other_version(server):
+    server.faults = Faults(api=2)
+    assert code_of(lambda: client_for(server).wait_until_ready(1.0)) == "version_mismatch"
+
+
+def test_other_server(server):
+    server.faults = Faults(name="something")
+    assert code_of(lambda: client_for(server).health()) == "not_maskel"
+
+
+def test_waits_while_the_server_starts(server):
+    server.faults = Faults(starting_calls=2)
+    assert client_for(server).wait_until_ready(5.0).status == "ready"
+    server.faults = Faults(starting_calls=1000)
+    assert code_of(lambda: client_for(server).wait_until_ready(0.3)) == "not_ready"
+    server.faults = Faults(status="failed")
+    assert code_of(lambda: client_for(server).wait_until_ready(0.3)) == "server_failed"
+
+
+def test_truncated_answer(server):
+    server.faults = Faults(truncate=True)
+    assert code_of(lambda: client_for(server).xray(REQUEST)) in ("connection_lost", "timeout")
+
+
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert code_of(lambda: HttpClient(parse_address(f"127.0.0.1:{port}")).health()) == "no_server"
+
+
+def test_silent_server_times_out(server):
+    server.faults = Faults(delay=3.0)
+    began = time.monotonic()
+    assert code_of(lambda: client_for(server, timeout=0.4).xray(REQUEST)) == "timeout"
+    assert time.monotonic() - began < 2.0
+
+
+def test_abort_from_another_thread(server):
+    server.faults = Faults(delay=5.0)
+    client = client_for(server)
+    threading.Timer(0.3, client.abort).start()
+    began = time.monotonic()
+    assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+    assert time.monotonic() - began < 3.0
+
+
+def test_not_http():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = listener.getsockname()[1]
+        assert code_of(lambda: HttpClient(parse_address(f"127.0.0.1:{port}")).health()) == "connection_lost"
+
+
+def test_remote_needs_online_access():
+    assert code_of(lambda: HttpClient(parse_address("render.example.org"))) == "offline"
+    HttpClient(parse_address("render.example.org"), allow_remote=True)

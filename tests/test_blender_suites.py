@@ -1,0 +1,88 @@
+"""Runs tests/blender in every Blender that is set up here; and checks what can be checked of the extension without one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import maskel_blender
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+VERSIONS = {"4.2": "bpy==4.2.*", "4.5": "bpy==4.5.*", "5.0": "bpy==5.0.*"}
+SUITE_SECONDS = 900
+
+
+def python_of(version: str) -> Path | None:
+    """Python of the environment with that version's bpy module."""
+    for program in ("bin/python", "Scripts/python.exe"):
+        path = REPOSITORY / f".venv-bpy-{version}" / program
+        if path.exists():
+            return path
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.blender
+@pytest.mark.parametrize("version", VERSIONS)
+def test_suite(version, tmp_path):
+    python = python_of(version)
+    if python is None:
+        pytest.skip(f'python3.11 -m venv .venv-bpy-{version} && .venv-bpy-{version}/bin/pip install "{VERSIONS[version]}" "numpy<2" pytest')
+    result = subprocess.run(
+        [str(python), "-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'suite'}"],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        timeout=SUITE_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-6000:]
+
+
+@pytest.mark.blender
+def test_at_least_one_blender():
+    assert any(python_of(version) for version in VERSIONS), "no environment .venv-bpy-VERSION: run `make setup`"
+
+
+@pytest.mark.slow
+@pytest.mark.blender
+def test_extension_builds(tmp_path):
+    import sys
+
+    result = subprocess.run(
+        [sys.executable, str(REPOSITORY / "tools" / "extension.py"), "--output", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    (archive,) = tmp_path.glob("maskel_blender-*.zip")
+    assert archive.stem.endswith(maskel_blender.__version__)
+
+
+def test_one_version():
+    version = pytest.importorskip("maskel_core.version")
+    with (REPOSITORY / "blender_manifest.toml").open("rb") as file:
+        manifest = tomllib.load(file)
+    assert manifest["version"] == maskel_blender.__version__ == version.__version__
+    assert manifest["id"] == "maskel_blender"
+    from maskel_blender.client.base import API_VERSION
+
+    assert version.API_VERSION == API_VERSION
+
+
+def test_pure_parts_never_import_bpy():
+    for folder in ("client", "backend"):
+        for file in (REPOSITORY / "maskel_blender" / folder).glob("*.py"):
+            assert "import bpy" not in file.read_text(encoding="utf-8"), file
+    for file in ("errors.py", "jobs.py", "session.py", "placement/picture.py", "silhouette/raster.py", "silhouette/view.py"):
+        assert "import bpy" not in (REPOSITORY / "maskel_blender" / file).read_text(encoding="utf-8"), file
