@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-# `tag` is a scratch flag that any of Blender's own tools sets and never reads back
-_SKIPPED = {"rna_type", "bl_rna", "tag"}
+# `tag` is a scratch flag that any of Blender's own tools sets; reading `uv_sculpt` crashes 4.2
+_SKIPPED = {"rna_type", "bl_rna", "tag", "uv_sculpt"}
 
 
 def values_of(struct, depth=0) -> dict[str, object]:
