@@ -71,7 +71,7 @@ def measure(
         bone, soft, points = answer.predict(mask)
         seconds = time.perf_counter() - begun
         truth = store.layers[index].astype(np.float32)
-        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask, scales))
+        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask))
         rows, _ = body_box(mask)
         known = store.joints[index].astype(np.float64)
         outside = (
@@ -181,7 +181,7 @@ def evaluate(
         + markdown_table(report["by_pose"], "Pose")
     )
     (out / "report.md").write_text(text, encoding="utf-8")
-    _sheets(pipeline, unet, ours, test, scales, out)
+    _sheets(pipeline, unet, ours, test, out)
     return report
 
 
@@ -190,7 +190,6 @@ def _sheets(
     unet: Path | str | None,
     records: list[dict[str, Any]],
     store: SampleStore,
-    scales: tuple[float, float],
     out: Path,
     count: int = 6,
 ) -> None:
@@ -206,11 +205,11 @@ def _sheets(
             made = pipeline(mask)
             row = [mask]
             for style in ("dxa", "radiograph"):
-                row += [render_style(style, true[0], true[1], mask, scales)]
-                row += [render_style(style, made.bone, made.soft, mask, scales)]
+                row += [render_style(style, true[0], true[1], mask)]
+                row += [render_style(style, made.bone, made.soft, mask)]
             if second is not None:
                 other = second(mask)
-                row.append(render_style("dxa", other.bone, other.soft, mask, scales))
+                row.append(render_style("dxa", other.bone, other.soft, mask))
             rows.append(row)
         contact_sheet(rows).save(out / f"{name}.png")
 

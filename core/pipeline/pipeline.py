@@ -121,7 +121,7 @@ class MaskelPipeline:
         filled = extend_beyond(integrals, frame)
         cover = torch.from_numpy(mask).float().div_(255)
         layers = box.backward(filled).clamp_min_(0).mul_(cover).numpy()
-        image = render_style(style, layers[0], layers[1], mask, (config.bone_scale, config.soft_scale))
+        image = render_style(style, layers[0], layers[1], mask)
         found: dict[str, Joint] = {}
         if joints and made.joints is not None:
             share = made.joints.position[0].double().cpu().numpy()

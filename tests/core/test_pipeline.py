@@ -241,7 +241,7 @@ def test_styles(style):
     mask[:, 1] = 128
     soft = np.tile(np.array([0, 0.25, 0.5, 1, 1, 1], np.float32), (4, 1))
     bone = np.tile(np.array([0, 0, 0, 0, 0.3, 1], np.float32), (4, 1))
-    image = render_style(style, bone, soft, mask, (1.0, 1.0)).astype(int)
+    image = render_style(style, bone, soft, mask).astype(int)
     assert (image[:, 0] == 0).all()
     assert image.max() <= 255
     order = np.sign(image[0, 5] - image[0, 4]), np.sign(image[0, 4] - image[0, 3])
@@ -252,8 +252,9 @@ def test_styles(style):
 
 def test_dxa_shows_bone_over_a_faint_veil():
     mask = np.full((1, 2), 255, np.uint8)
-    bone, soft = np.array([[0.0, 0.5]], np.float32), np.ones((1, 2), np.float32)
-    veil, skeleton = render_style("dxa", bone, soft, mask, (1.0, 1.0))[0].astype(int)
+    # A trunk's flesh, and a thigh bone before it.
+    bone, soft = np.array([[0.0, 1.5]], np.float32), np.full((1, 2), 5.0, np.float32)
+    veil, skeleton = render_style("dxa", bone, soft, mask)[0].astype(int)
     assert 20 < veil < 70
     assert skeleton > 2.5 * veil
 
