@@ -71,7 +71,7 @@ def measure(
         bone, soft, points = answer.predict(mask)
         seconds = time.perf_counter() - begun
         truth = store.layers[index].astype(np.float32)
-        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask))
+        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask, scales))
         rows, _ = body_box(mask)
         known = store.joints[index].astype(np.float64)
         outside = (
