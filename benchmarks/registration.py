@@ -1,8 +1,8 @@
 """Registration of the X-ray plane, measured: is it where the character is, in the render?
 
-For each camera the whole way is gone (silhouette, plane), then two renders by Cycles are compared: the plane alone (its alpha), and,
-independently of our rasteriser, the character alone with an opaque material. Without MASKEL_SERVER or MASKEL_COMMAND the silhouette
-itself stands in for the X-ray: registration does not depend on what the picture shows.
+For each camera the whole way is gone (silhouette, plane), then two renders by Cycles are compared: the plane alone (its
+alpha), and, independently of our rasteriser, the character alone with an opaque material. Without MASKEL_SERVER or
+MASKEL_COMMAND the silhouette itself stands in for the X-ray: registration does not depend on what the picture shows.
 
     .venv-bpy-4.5/bin/python benchmarks/registration.py
     blender -b --factory-startup --python benchmarks/registration.py
@@ -74,8 +74,8 @@ def write_table() -> Path:
     lines = [
         "# Registration of the X-ray plane",
         "",
-        "IoU of the plane's outline (alpha of a Cycles render of the plane alone) with the character's silhouette (an independent Cycles",
-        f"render); at least {LIMIT} is wanted. Made by `benchmarks/registration.py`, see there.",
+        "IoU of the plane's outline (alpha of a Cycles render of the plane alone) with the character's silhouette (an",
+        f"independent Cycles render); at least {LIMIT} is wanted. Made by `benchmarks/registration.py`, see there.",
         "",
         "| camera | picture | " + " | ".join(f"Blender {version}" for version in versions) + " |",
         "|---|---|" + "---|" * len(versions),

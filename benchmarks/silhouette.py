@@ -1,12 +1,13 @@
 """Speed and agreement of the silhouette, with Cycles beside it.
 
-A figure of at least 100,000 triangles, deformed by an armature, in a frame of 1024 x 1024. Timed from the operator's first step
-(finding the character) to the mask, warm, median of the repeats.
+A figure of at least 100,000 triangles, deformed by an armature, in a frame of 1024 x 1024. Timed from the operator's first
+step (finding the character) to the mask, warm, median of the repeats.
 
     .venv-bpy-4.5/bin/python benchmarks/silhouette.py
     blender -b --factory-startup --python benchmarks/silhouette.py
 
-Each run adds its Blender version to docs/measurements/silhouette.json and writes silhouette.md. Exit status 1 if a limit is missed.
+Each run adds its Blender version to docs/measurements/silhouette.json and writes silhouette.md. Exit status 1 if a limit is
+missed.
 """
 
 from __future__ import annotations
@@ -119,9 +120,9 @@ def write_table(values: dict[str, dict[str, float | int]]) -> None:
     lines = [
         "# Silhouette: speed and agreement",
         "",
-        "1024 x 1024, a figure deformed by an armature, headless, warm median of 5 in seconds, from the operator's first step to the mask;",
-        f"wanted: hard edges {LIMITS['hard_seconds']} s, smooth edges {LIMITS['smooth_seconds']} s, IoU {LEAST_IOU} with a Cycles render with",
-        "the material overridden. Made by `benchmarks/silhouette.py`, see there.",
+        "1024 x 1024, a figure deformed by an armature, headless, warm median of 5 in seconds, from the operator's first step",
+        f"to the mask; wanted: hard edges {LIMITS['hard_seconds']} s, smooth edges {LIMITS['smooth_seconds']} s, IoU {LEAST_IOU}",
+        "with a Cycles render with the material overridden. Made by `benchmarks/silhouette.py`, see there.",
         "",
         "| Blender | triangles | hard edges | smooth edges | Cycles, 1 sample | IoU hard | IoU smooth |",
         "|---|---|---|---|---|---|---|",

@@ -31,9 +31,20 @@ def python_of(version: str) -> Path | None:
 def test_suite(version, tmp_path):
     python = python_of(version)
     if python is None:
-        pytest.skip(f'python3.11 -m venv .venv-bpy-{version} && .venv-bpy-{version}/bin/pip install "{VERSIONS[version]}" "numpy<2" pytest')
+        pytest.skip(
+            f'python3.11 -m venv .venv-bpy-{version}; .venv-bpy-{version}/bin/pip install "{VERSIONS[version]}" "numpy<2" pytest'
+        )
     result = subprocess.run(
-        [str(python), "-m", "pytest", "tests/blender", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'suite'}"],
+        [
+            str(python),
+            "-m",
+            "pytest",
+            "tests/blender",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={tmp_path / 'suite'}",
+        ],
         cwd=REPOSITORY,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         stdout=subprocess.PIPE,
@@ -48,7 +59,9 @@ def test_suite(version, tmp_path):
 
 @pytest.mark.blender
 def test_at_least_one_blender():
-    assert any(python_of(version) for version in VERSIONS), "no environment .venv-bpy-VERSION: run `make setup`"
+    assert any(python_of(version) for version in VERSIONS), (
+        "no environment .venv-bpy-VERSION: run `make setup`"
+    )
 
 
 @pytest.mark.slow
@@ -84,5 +97,12 @@ def test_pure_parts_never_import_bpy():
     for folder in ("client", "backend"):
         for file in (REPOSITORY / "maskel_blender" / folder).glob("*.py"):
             assert "import bpy" not in file.read_text(encoding="utf-8"), file
-    for file in ("errors.py", "jobs.py", "session.py", "placement/picture.py", "silhouette/raster.py", "silhouette/view.py"):
+    for file in (
+        "errors.py",
+        "jobs.py",
+        "session.py",
+        "placement/picture.py",
+        "silhouette/raster.py",
+        "silhouette/view.py",
+    ):
         assert "import bpy" not in (REPOSITORY / "maskel_blender" / file).read_text(encoding="utf-8"), file

@@ -1,11 +1,11 @@
-"""Drives the extension in a Blender window and takes a picture of its panel. Needs an X server and ImageMagick's `import`.
+r"""Drives the extension in a Blender window and takes a picture of its panel. Needs an X server and ImageMagick's `import`.
 
-    xvfb-run -a -s "-screen 0 1440x900x24 +extension GLX" env LIBGL_ALWAYS_SOFTWARE=1 MASKEL_COMMAND=... \\
+    xvfb-run -a -s "-screen 0 1440x900x24 +extension GLX" env LIBGL_ALWAYS_SOFTWARE=1 MASKEL_COMMAND=... \
         blender --factory-startup --gpu-backend opengl --window-geometry 0 0 1440 900 --no-window-focus FILE.blend \\
         --python-exit-code 3 --python tools/panel_picture.py -- OUT.png [cancel]
 
-Presses the button (the modal way), waits for the plane, takes the picture, and checks that one undo takes the plane away again. With
-`cancel`, cancels while the X-ray is in the making and checks that nothing came. Status 0 if all went as said.
+Presses the button (the modal way), waits for the plane, takes the picture, and checks that one undo takes the plane away
+again. With `cancel`, cancels while the X-ray is in the making and checks that nothing came. Status 0 if all went as said.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ def view() -> dict[str, object]:
     """Context of the 3D viewport."""
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    return {"window": window, "area": area, "region": next(region for region in area.regions if region.type == "WINDOW")}
+    return {
+        "window": window,
+        "area": area,
+        "region": next(region for region in area.regions if region.type == "WINDOW"),
+    }
 
 
 def planes() -> list[bpy.types.Object]:
@@ -73,7 +77,10 @@ def steps():
         assert SESSION.busy, SESSION.job.result() if SESSION.job else None
         bpy.ops.maskel.cancel()
         yield 1.0
-        assert not SESSION.busy and not planes() and SESSION.message == "Cancelled", (SESSION.message, planes())
+        assert not SESSION.busy and not planes() and SESSION.message == "Cancelled", (
+            SESSION.message,
+            planes(),
+        )
         return
     end = time.monotonic() + LIMIT_SECONDS
     while SESSION.job is not None and time.monotonic() < end:

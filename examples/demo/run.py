@@ -2,8 +2,8 @@
 
     .venv/bin/python examples/demo/run.py [--out demo]
 
-Needs the maskel package in this Python, and a Blender: the bpy module in an environment .venv-bpy-VERSION beside the repository's files, or
-a program named by --blender. Leaves demo.blend, mask.png, xray.png and overlay.png in the output folder.
+Needs the maskel package in this Python, and a Blender: the bpy module in an environment .venv-bpy-VERSION beside the
+repository's files, or a program named by --blender. Leaves demo.blend, mask.png, xray.png and overlay.png in the output folder.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     .venv-bpy-4.5/bin/python examples/demo/scene.py --character character.npz --out demo/
 
 `maskel data character --out character.npz` makes the character. The server is found as the add-on finds it: MASKEL_SERVER and
-MASKEL_TOKEN_FILE name a running one, else MASKEL_COMMAND names the program to start. Leaves demo.blend, mask.png, xray.png and overlay.png.
+MASKEL_TOKEN_FILE name a running one, else MASKEL_COMMAND names the program to start. Leaves demo.blend, mask.png, xray.png and
+overlay.png.
 """
 
 from __future__ import annotations
@@ -129,8 +130,8 @@ def build_surroundings(body: bpy.types.Object) -> None:
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = WIDTH, HEIGHT, 100
     render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples = "CPU", 8
-    scene.cycles.use_denoising = True
+    scene.cycles.device, scene.cycles.samples = "CPU", 10
+    scene.cycles.use_denoising = False
     scene.cycles.max_bounces = 2
     # grey values of the X-ray as they are, not through a film curve
     scene.view_settings.view_transform = "Standard"

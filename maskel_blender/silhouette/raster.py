@@ -109,14 +109,14 @@ def _to_screen(
     w = clip[:, 3]
     with np.errstate(invalid="ignore", divide="ignore"):
         finite = np.isfinite(clip).all(axis=1)
-        between = finite & (clip[:, 2] >= -w) & (clip[:, 2] <= w) & (w > 0.0)
+        between: NDArray[np.bool_] = finite & (clip[:, 2] >= -w) & (clip[:, 2] <= w) & (w > 0.0)
         screen = clip[:, :2] / w[:, None] * scale + offset
-    all_between = between.all()
-    corners_between = np.ones(1, bool) if all_between else between[triangles]
-    whole = triangles if all_between else triangles[corners_between.all(axis=1)]
-    x, y = screen[whole, 0], screen[whole, 1]
-    if not all_between:
-        rest = triangles[~corners_between.all(axis=1) & finite[triangles].all(axis=1)]
+    if between.all():
+        return screen[triangles, 0], screen[triangles, 1]
+    kept = between[triangles].all(axis=1)
+    x, y = screen[triangles[kept], 0], screen[triangles[kept], 1]
+    rest = triangles[~kept & finite[triangles].all(axis=1)]
+    if len(rest):
         cut = clip_depth(clip[rest])
         cut = cut[(cut[..., 3] > 0.0).all(axis=1)]
         points = cut[..., :2] / cut[..., 3:] * scale + offset
@@ -189,9 +189,9 @@ def _scan(edges: _Edges, first_row: int, end_row: int, columns: int, samples: in
         running += np.bincount(base + left, minlength=cells)
         running -= np.bincount(base + right, minlength=cells)
         begin = stop
-    running = running.reshape(-1, width)
-    np.cumsum(running, axis=1, out=running)
-    return running[:, :columns] > 0
+    by_row = running.reshape(-1, width)
+    np.cumsum(by_row, axis=1, out=by_row)
+    return by_row[:, :columns] > 0
 
 
 def _crossings(

@@ -1,6 +1,6 @@
 """Each test gets an empty file, the registered add-on and a server; run by Blender's own Python.
 
-    .venv-bpy-4.5/bin/python -m pytest tests/blender
+.venv-bpy-4.5/bin/python -m pytest tests/blender
 """
 
 from __future__ import annotations

@@ -39,18 +39,39 @@ def snapshot(with_new: frozenset[str] = frozenset()) -> dict[str, object]:
         "scene": bpy.context.scene.name,
         "view_layer": view_layer.name,
         "active": view_layer.objects.active.name if view_layer.objects.active else None,
-        "selected": sorted(item.name for item in view_layer.objects if item.select_get() and item.name not in with_new),
+        "selected": sorted(
+            item.name for item in view_layer.objects if item.select_get() and item.name not in with_new
+        ),
         "hidden": sorted(item.name for item in view_layer.objects if item.hide_get()),
-        "handlers": {name: len(getattr(bpy.app.handlers, name)) for name in dir(bpy.app.handlers) if isinstance(getattr(bpy.app.handlers, name), list)},
-        "engines": sorted(cls.__name__ for cls in bpy.types.RenderEngine.__subclasses__() if cls.is_registered),
+        "handlers": {
+            name: len(getattr(bpy.app.handlers, name))
+            for name in dir(bpy.app.handlers)
+            if isinstance(getattr(bpy.app.handlers, name), list)
+        },
+        "engines": sorted(
+            cls.__name__ for cls in bpy.types.RenderEngine.__subclasses__() if cls.is_registered
+        ),
     }
-    for name in ("scenes", "objects", "worlds", "cameras", "collections", "meshes", "materials", "images", "armatures", "lights"):
+    for name in (
+        "scenes",
+        "objects",
+        "worlds",
+        "cameras",
+        "collections",
+        "meshes",
+        "materials",
+        "images",
+        "armatures",
+        "lights",
+    ):
         blocks = {item.name: item for item in getattr(bpy.data, name) if item.name not in with_new}
         taken[name] = {key: values_of(item) for key, item in blocks.items()}
         taken[f"{name} users"] = {key: item.users for key, item in blocks.items()}
     for item in bpy.data.objects:
         if item.pose is not None:
-            taken[f"pose {item.name}"] = {bone.name: [tuple(row) for row in bone.matrix_basis] for bone in item.pose.bones}
+            taken[f"pose {item.name}"] = {
+                bone.name: [tuple(row) for row in bone.matrix_basis] for bone in item.pose.bones
+            }
     taken["layers"] = [
         (layer.name, layer.exclude, layer.hide_viewport, layer.holdout)
         for layer in view_layer.layer_collection.children

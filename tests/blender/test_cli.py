@@ -9,7 +9,21 @@ from maskel_blender.client.png import decode_png
 
 def test_writes_pictures_and_file(scene, character, server, tmp_path):
     saved = tmp_path / "with planes.blend"
-    assert run(["--camera", "Camera", "--output", str(tmp_path / "new" / "out"), "--style", "inverted", "--save", str(saved)]) == DONE
+    assert (
+        run(
+            [
+                "--camera",
+                "Camera",
+                "--output",
+                str(tmp_path / "new" / "out"),
+                "--style",
+                "inverted",
+                "--save",
+                str(saved),
+            ]
+        )
+        == DONE
+    )
     mask = decode_png((tmp_path / "new" / "out" / "Camera.mask.png").read_bytes())
     xray = decode_png((tmp_path / "new" / "out" / "Camera.xray.png").read_bytes())
     assert mask.shape == xray.shape == (400, 300)

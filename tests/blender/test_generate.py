@@ -49,7 +49,7 @@ def test_plane(scene, character, server):
 def test_provenance(scene, character, server):
     bpy.ops.maskel.generate()
     (plane,) = planes()
-    told = {key: plane[key] for key in plane.keys() if key.startswith("maskel_")}
+    told = {key: value for key, value in plane.items() if key.startswith("maskel_")}
     assert told["maskel_model"] == "fake"
     assert told["maskel_version"] == "9.9.9"
     assert told["maskel_camera"] == "Camera"
@@ -63,7 +63,10 @@ def test_provenance(scene, character, server):
 def test_again_replaces_in_place(scene, character, server):
     bpy.ops.maskel.generate()
     (plane,) = planes()
-    material, counts = plane.data.materials[0], [len(getattr(bpy.data, name)) for name in ("objects", "meshes", "materials", "images")]
+    material, counts = (
+        plane.data.materials[0],
+        [len(getattr(bpy.data, name)) for name in ("objects", "meshes", "materials", "images")],
+    )
     plane.hide_viewport = True
     scene.camera.location.x = 1.0
     bpy.context.view_layer.update()
@@ -96,10 +99,15 @@ def test_the_plane_is_before_the_character_and_not_part_of_it(scene, character, 
     bpy.ops.maskel.generate(target="SELECTED")
     assert np.array_equal(pixels_of(picture_of(planes()[0]))[..., 3], first)
     plane = planes()[0]
-    depths = [-(scene.camera.matrix_world.inverted() @ plane.matrix_world @ vertex.co).z for vertex in plane.data.vertices]
+    depths = [
+        -(scene.camera.matrix_world.inverted() @ plane.matrix_world @ vertex.co).z
+        for vertex in plane.data.vertices
+    ]
     graph = bpy.context.evaluated_depsgraph_get()
     body = character.evaluated_get(graph)
-    nearest = min(-(scene.camera.matrix_world.inverted() @ body.matrix_world @ v.co).z for v in body.data.vertices)
+    nearest = min(
+        -(scene.camera.matrix_world.inverted() @ body.matrix_world @ v.co).z for v in body.data.vertices
+    )
     assert max(depths) - min(depths) < 1e-4
     assert 0.9 * nearest < depths[0] < nearest
 

@@ -75,7 +75,10 @@ def test_handlers_of_others_are_not_called(scene, character):
     def note(*arguments):
         calls.append(arguments)
 
-    lists = [getattr(bpy.app.handlers, name) for name in ("render_pre", "render_complete", "frame_change_post", "render_init")]
+    lists = [
+        getattr(bpy.app.handlers, name)
+        for name in ("render_pre", "render_complete", "frame_change_post", "render_init")
+    ]
     for handlers in lists:
         handlers.append(note)
     try:
@@ -92,7 +95,9 @@ def test_edit_mode_changes_count(scene, character):
 
     character.modifiers.clear()
     character.data.clear_geometry()
-    character.data.from_pydata([(-0.5, 0, 0.5), (0.5, 0, 0.5), (0.5, 0, 1.5), (-0.5, 0, 1.5)], [], [(0, 1, 2, 3)])
+    character.data.from_pydata(
+        [(-0.5, 0, 0.5), (0.5, 0, 0.5), (0.5, 0, 1.5), (-0.5, 0, 1.5)], [], [(0, 1, 2, 3)]
+    )
     before = capture(scene, [character], scene.camera).mask
     bpy.context.view_layer.objects.active = character
     bpy.ops.object.mode_set(mode="EDIT")

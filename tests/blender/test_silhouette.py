@@ -59,7 +59,9 @@ def test_instances_of_a_collection(scene, character):
 def test_instances_of_geometry_nodes(scene, character):
     tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
     tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-    grid, cube, spread = (tree.nodes.new(f"GeometryNode{kind}") for kind in ("MeshGrid", "MeshCube", "InstanceOnPoints"))
+    grid, cube, spread = (
+        tree.nodes.new(f"GeometryNode{kind}") for kind in ("MeshGrid", "MeshCube", "InstanceOnPoints")
+    )
     cube.inputs["Size"].default_value = (0.3, 0.3, 0.3)
     grid.inputs["Vertices X"].default_value = 3
     output = tree.nodes.new("NodeGroupOutput")

@@ -28,7 +28,19 @@ def test_forms(text, url):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "http://", ":8765", "ftp://localhost", "localhost:port", "localhost:99999", "a b:1", "host:0", "http://u:p@h:1", "h:1?x=1"],
+    [
+        "",
+        "   ",
+        "http://",
+        ":8765",
+        "ftp://localhost",
+        "localhost:port",
+        "localhost:99999",
+        "a b:1",
+        "host:0",
+        "http://u:p@h:1",
+        "h:1?x=1",
+    ],
 )
 def test_refused(text):
     with pytest.raises(ClientError) as caught:
@@ -39,7 +51,14 @@ def test_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "loopback"),
-    [("localhost", True), ("127.0.0.1", True), ("127.8.8.8:1", True), ("[::1]:1", True), ("192.168.0.4", False), ("a.example", False)],
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.8.8:1", True),
+        ("[::1]:1", True),
+        ("192.168.0.4", False),
+        ("a.example", False),
+    ],
 )
 def test_loopback(text, loopback):
     assert parse_address(text).is_loopback is loopback

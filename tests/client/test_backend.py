@@ -91,7 +91,11 @@ def test_choice(tmp_path):
     token.write_text("secret\n")
     path = {"PATH": ""}
     # the environment wins over the preferences
-    named = path | {"MASKEL_SERVER": "localhost:1", "MASKEL_TOKEN_FILE": str(token), "MASKEL_COMMAND": str(program)}
+    named = path | {
+        "MASKEL_SERVER": "localhost:1",
+        "MASKEL_TOKEN_FILE": str(token),
+        "MASKEL_COMMAND": str(program),
+    }
     chosen = choose_server(named, address="localhost:2", command="x")
     assert isinstance(chosen, RunningServer)
     assert (chosen.address.port, chosen.token) == (1, "secret")
@@ -101,7 +105,10 @@ def test_choice(tmp_path):
     assert choose_server(path, command=f'"{program}" -m thing').command[1:] == ("-m", "thing")
     assert code_of(lambda: choose_server(path)) == "maskel_not_found"
     assert code_of(lambda: choose_server(path, command="no-such-program")) == "maskel_not_found"
-    assert code_of(lambda: choose_server(path, address="localhost:2", token_file=str(tmp_path / "x"))) == "no_token_file"
+    assert (
+        code_of(lambda: choose_server(path, address="localhost:2", token_file=str(tmp_path / "x")))
+        == "no_token_file"
+    )
 
 
 def test_program_with_spaces_in_its_path(tmp_path):

@@ -12,7 +12,7 @@ from maskel_blender.client.http import HttpClient
 from maskel_blender.client.png import decode_png, encode_png
 from maskel_blender.client.request import XrayRequest
 from maskel_blender.errors import ClientError
-from tests.fakes.xray_server import Faults, FakeServer
+from tests.fakes.xray_server import FakeServer, Faults
 
 MASK = np.zeros((40, 30), np.uint8)
 MASK[5:30, 5:20] = 255
@@ -45,7 +45,12 @@ def test_mask_goes_and_picture_comes(server):
     assert (answer.model, answer.version, answer.seconds) == ("fake", "9.9.9", 0.01)
     np.testing.assert_array_equal(decode_png(answer.image_png), (MASK * 0.6).astype(np.uint8)[::2, ::2])
     form = server.forms[0]
-    assert (form["mask"], form["style"], form["size"], form["format"]) == (REQUEST.mask_png, b"bone", b"20", b"png")
+    assert (form["mask"], form["style"], form["size"], form["format"]) == (
+        REQUEST.mask_png,
+        b"bone",
+        b"20",
+        b"png",
+    )
 
 
 def test_request_survives_text():

@@ -61,13 +61,22 @@ def test_round_trip_and_other_reader():
 
 def test_damage_is_a_typed_error():
     data = encode_png(np.full((20, 20), 7, np.uint8))
-    for broken in (b"", b"GIF89a", data[:30], data[:-12], data[:50] + b"\0" + data[51:], encode_png(np.zeros((3, 3, 4), np.uint8))):
+    for broken in (
+        b"",
+        b"GIF89a",
+        data[:30],
+        data[:-12],
+        data[:50] + b"\0" + data[51:],
+        encode_png(np.zeros((3, 3, 4), np.uint8)),
+    ):
         with pytest.raises(ClientError) as caught:
             decode_png(broken)
         assert caught.value.code == "bad_picture"
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((0, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((4, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((0, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((4, 4, 3), np.uint8)]
+)
 def test_wrong_pixels(pixels):
     with pytest.raises(ValueError, match="uint8"):
         encode_png(pixels)

@@ -20,7 +20,15 @@ def brute(points, triangles, width, height):
 
 def to_clip(points, width, height, w=1.0):
     """Clip coordinates of points in pixels, row 0 at the top."""
-    ndc = np.stack([points[:, 0] / width * 2 - 1, 1 - points[:, 1] / height * 2, np.zeros(len(points)), np.ones(len(points))], axis=1)
+    ndc = np.stack(
+        [
+            points[:, 0] / width * 2 - 1,
+            1 - points[:, 1] / height * 2,
+            np.zeros(len(points)),
+            np.ones(len(points)),
+        ],
+        axis=1,
+    )
     return ndc * w
 
 
@@ -42,7 +50,9 @@ def test_smooth_is_area():
     assert mask[25, 15] == pytest.approx(0.7, abs=0.11)
     slanted = np.array([[3.0, 3.0], [37.0, 9.0], [20.0, 36.0]])
     area = 0.5 * abs(34.0 * 33.0 - 6.0 * 17.0)
-    assert rasterise(to_clip(slanted, 40, 40), np.array([[0, 1, 2]]), 40, 40).sum() / 255.0 == pytest.approx(area, rel=0.005)
+    assert rasterise(to_clip(slanted, 40, 40), np.array([[0, 1, 2]]), 40, 40).sum() / 255.0 == pytest.approx(
+        area, rel=0.005
+    )
 
 
 def test_no_cracks():
@@ -54,7 +64,9 @@ def test_no_cracks():
     a, b, c, d = i[:-1, :-1].ravel(), i[:-1, 1:].ravel(), i[1:, 1:].ravel(), i[1:, :-1].ravel()
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     for samples in (1, 4, 5):
-        assert (rasterise(to_clip(grid.reshape(-1, 2), 100, 100), triangles, 100, 100, samples=samples) == 255).all()
+        assert (
+            rasterise(to_clip(grid.reshape(-1, 2), 100, 100), triangles, 100, 100, samples=samples) == 255
+        ).all()
 
 
 @pytest.mark.parametrize("samples", [1, 3, 5])
@@ -69,7 +81,15 @@ def test_region_is_a_cut_of_the_whole(samples):
 def test_near_plane():
     """A floor that runs under the camera covers the lower half of the picture and nothing of the upper."""
     near, far = 0.1, 100.0
-    projection = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, (far + near) / (near - far), 2 * far * near / (near - far)], [0, 0, -1, 0]], float)
+    projection = np.array(
+        [
+            [1, 0, 0, 0],
+            [0, 1, 0, 0],
+            [0, 0, (far + near) / (near - far), 2 * far * near / (near - far)],
+            [0, 0, -1, 0],
+        ],
+        float,
+    )
     floor = np.array([[-900, -1, 50, 1], [900, -1, 50, 1], [900, -1, -90, 1], [-900, -1, -90, 1]], float)
     mask = rasterise(floor @ projection.T, np.array([[0, 1, 2], [0, 2, 3]]), 80, 60, samples=1)
     assert not mask[:30].any()
@@ -85,7 +105,7 @@ def test_far_plane_cuts():
     assert len(cut) == 1
     assert cut[..., 2].max() == pytest.approx(1.0)
     assert len(clip_depth(np.array([[[0, 0, 2.0, 1], [1, 0, 0.0, 1], [0, 1, 0.0, 1]]]))) == 2
-    assert len(clip_depth(triangles + [0, 0, 5, 0])) == 0
+    assert len(clip_depth(triangles + np.array([0, 0, 5, 0]))) == 0
 
 
 def test_nothing_and_nonsense():
