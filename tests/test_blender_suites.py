@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import maskel_blender
+from maskel_blender.client.base import API_VERSION
+from maskel_blender.client.png import decode_png
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VERSIONS = {"4.2": "bpy==4.2.*", "4.5": "bpy==4.5.*", "5.0": "bpy==5.0.*"}
@@ -67,8 +70,6 @@ def test_at_least_one_blender():
 @pytest.mark.slow
 @pytest.mark.blender
 def test_extension_builds(tmp_path):
-    import sys
-
     result = subprocess.run(
         [sys.executable, str(REPOSITORY / "tools" / "extension.py"), "--output", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -82,14 +83,38 @@ def test_extension_builds(tmp_path):
     assert archive.stem.endswith(maskel_blender.__version__)
 
 
+@pytest.mark.slow
+@pytest.mark.blender
+def test_demo_with_the_real_server(tmp_path):
+    """The whole way with the model that ships: bone inside the silhouette, nothing outside."""
+    pytest.importorskip("maskel_core")
+    if not any((REPOSITORY / "core" / "weights").glob("*/*.safetensors")):
+        pytest.skip("no model ships yet: core/weights is empty")
+    result = subprocess.run(
+        [sys.executable, str(REPOSITORY / "examples" / "demo" / "run.py"), "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    mask, xray = (decode_png((tmp_path / name).read_bytes()) for name in ("mask.png", "xray.png"))
+    assert mask.shape == xray.shape == (1024, 768)
+    assert not xray[mask == 0].any()
+    inside = xray[mask == 255]
+    assert inside.max() > 150
+    assert inside.std() > 20, "bone and soft tissue differ"
+    assert (tmp_path / "demo.blend").stat().st_size > 100_000
+    assert (tmp_path / "overlay.png").stat().st_size > 10_000
+
+
 def test_one_version():
     version = pytest.importorskip("maskel_core.version")
     with (REPOSITORY / "blender_manifest.toml").open("rb") as file:
         manifest = tomllib.load(file)
     assert manifest["version"] == maskel_blender.__version__ == version.__version__
     assert manifest["id"] == "maskel_blender"
-    from maskel_blender.client.base import API_VERSION
-
     assert version.API_VERSION == API_VERSION
 
 

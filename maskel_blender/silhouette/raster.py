@@ -108,14 +108,14 @@ def _to_screen(
     )
     w = clip[:, 3]
     with np.errstate(invalid="ignore", divide="ignore"):
-        finite = np.isfinite(clip).all(axis=1)
-        between: NDArray[np.bool_] = finite & (clip[:, 2] >= -w) & (clip[:, 2] <= w) & (w > 0.0)
+        finite = np.asarray(np.isfinite(clip).all(axis=1))
+        between = np.asarray(finite & (clip[:, 2] >= -w) & (clip[:, 2] <= w) & (w > 0.0))
         screen = clip[:, :2] / w[:, None] * scale + offset
     if between.all():
         return screen[triangles, 0], screen[triangles, 1]
-    kept = between[triangles].all(axis=1)
+    kept = np.all(between[triangles], axis=1)
     x, y = screen[triangles[kept], 0], screen[triangles[kept], 1]
-    rest = triangles[~kept & finite[triangles].all(axis=1)]
+    rest = triangles[~kept & np.all(finite[triangles], axis=1)]
     if len(rest):
         cut = clip_depth(clip[rest])
         cut = cut[(cut[..., 3] > 0.0).all(axis=1)]
