@@ -9,13 +9,16 @@ from .. import compat
 NODE_NAME = "MaSkel X-ray"
 
 
-def image_material(plane: bpy.types.Object, name: str, png: bytes) -> None:
+def image_material(plane: bpy.types.Object, name: str, png: bytes) -> bpy.types.Image:
     """Give the plane a material with a packed image; a material it already has keeps the user's changes.
 
     Args:
         plane: The mesh object.
         name: Name of image and material.
         png: RGBA PNG, straight alpha.
+
+    Returns:
+        The image.
 
     """
     material = plane.data.materials[0] if plane.data.materials else None
@@ -32,6 +35,7 @@ def image_material(plane: bpy.types.Object, name: str, png: bytes) -> None:
         plane.data.materials.append(material)
     node.image = image
     node.id_data.nodes.active = node
+    return image
 
 
 def packed_image(name: str, png: bytes) -> bpy.types.Image:
@@ -75,6 +79,6 @@ def _build(material: bpy.types.Material) -> bpy.types.Node:
     links.new(glow.outputs[0], mix.inputs[2])
     links.new(mix.outputs[0], output.inputs["Surface"])
     material.surface_render_method = "BLENDED"
-    # solid shading knows no pictures: there the plane stays a faint pane that hides nothing
-    material.diffuse_color = (0.2, 0.6, 0.8, 0.08)
+    # solid shading knows no pictures: there the plane hides nothing, and its double shows the picture
+    material.diffuse_color = (0.2, 0.6, 0.8, 0.0)
     return picture

@@ -13,6 +13,7 @@ from ..silhouette.capture import Silhouette
 from ..silhouette.view import CameraView
 from ..targets import ROLE_KEY
 from .material import image_material
+from .reference import place_reference
 
 COLLECTION = "MaSkel"
 ROLE_PLANE = "xray_plane"
@@ -77,8 +78,9 @@ def place_plane(scene: bpy.types.Scene, request: PlaneRequest) -> bpy.types.Obje
             "visible_volume_scatter",
         ):
             setattr(plane, flag, False)
-    _shape(plane, request.view.corners_at(request.depth), request.view)
-    image_material(plane, name, request.png)
+    corners = request.view.corners_at(request.depth)
+    _shape(plane, corners, request.view)
+    place_reference(collection, plane, corners, image_material(plane, name, request.png))
     plane[ROLE_KEY] = ROLE_PLANE
     plane["maskel_camera"], plane["maskel_target"], plane["maskel_note"] = (
         request.view.camera,

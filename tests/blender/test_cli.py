@@ -30,7 +30,7 @@ def test_writes_pictures_and_file(scene, character, server, tmp_path):
     np.testing.assert_array_equal(xray, (mask * 0.6).astype(np.uint8))
     assert server.forms[0]["style"] == b"inverted"
     bpy.ops.wm.open_mainfile(filepath=str(saved))
-    assert len(bpy.data.collections["MaSkel"].objects) == 1
+    assert [item.type for item in bpy.data.collections["MaSkel"].objects] == ["MESH", "EMPTY"]
 
 
 def test_some_failed(scene, character, server, tmp_path, capsys):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import bpy
+import mathutils
 import numpy as np
 import pytest
 
@@ -78,6 +79,26 @@ def test_again_replaces_in_place(scene, character, server):
     assert plane.matrix_world != before
     assert tuple(picture_of(plane).size) == (150, 200)
     assert [len(getattr(bpy.data, name)) for name in ("objects", "meshes", "materials", "images")] == counts
+
+
+def test_solid_view_has_a_double_of_the_plane(scene, character, server):
+    bpy.ops.maskel.generate()
+    (plane,) = planes()
+    (double,) = plane.children
+    bpy.context.view_layer.update()
+    assert double.empty_display_type == "IMAGE"
+    assert double.data == picture_of(plane)
+    width, height = double.data.size
+    longer = max(width, height)
+    corners = [
+        double.matrix_world @ mathutils.Vector((x * width / longer, y * height / longer, 0.0))
+        for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
+    ]
+    for corner, vertex in zip(corners, plane.data.vertices, strict=True):
+        assert (corner - plane.matrix_world @ vertex.co).length < 1e-5
+    bpy.ops.maskel.generate(size=200)
+    assert list(plane.children) == [double]
+    assert double.data == picture_of(plane)
 
 
 def test_other_camera_is_another_plane(scene, character, server):

@@ -53,8 +53,7 @@ def test_generate(scene, character, server):
     furnish(scene, character)
     before = snapshot()
     assert bpy.ops.maskel.generate() == {"FINISHED"}
-    plane = bpy.data.collections["MaSkel"].objects[0]
-    new = frozenset({"MaSkel", plane.name})
+    new = frozenset({"MaSkel", *(item.name for item in bpy.data.collections["MaSkel"].objects)})
     after = snapshot(new)
     assert differences(before, after) == {}
     assert [item.name for item in scene.collection.children] == ["Hidden", "MaSkel"]
