@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a Debian sid chroot with the newest Blender binary, to try the extension in it; or runs a command there.
-#   tools/blender_chroot.sh setup DIR            needs root and debootstrap; about 2 GB, a few minutes
+#   tools/blender_chroot.sh setup DIR            needs root and debootstrap; about 2 GB, a few minutes; DEBIAN_MIRROR for another mirror
 #   tools/blender_chroot.sh run DIR COMMAND...   the repository is at /repo, the command starts there
 #   tools/blender_chroot.sh remove DIR           unmounts, then deletes
 set -eu
@@ -28,7 +28,7 @@ unmount_all() {
 
 case $verb in
   setup)
-    [ -x "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase --include=ca-certificates sid "$root" http://deb.debian.org/debian
+    [ -x "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase --include=ca-certificates sid "$root" ${DEBIAN_MIRROR:-}
     mount_all
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     cp /etc/hosts "$root/etc/hosts"

@@ -2,10 +2,10 @@ r"""Drives the extension in a Blender window and takes a picture of its panel. N
 
     xvfb-run -a -s "-screen 0 1440x900x24 +extension GLX" env LIBGL_ALWAYS_SOFTWARE=1 MASKEL_COMMAND=... \
         blender --factory-startup --gpu-backend opengl --window-geometry 0 0 1440 900 --no-window-focus FILE.blend \\
-        --python-exit-code 3 --python tools/panel_picture.py -- OUT.png [cancel]
+        --python-exit-code 3 --python tools/panel_picture.py -- OUT.png [solid] [cancel]
 
 Presses the button (the modal way), waits for the plane, takes the picture, and checks that one undo takes the plane away
-again. With `cancel`, cancels while the X-ray is in the making and checks that nothing came. Status 0 if all went as said.
+again. `solid` takes it in solid shading. With `cancel`, cancels while the X-ray is in the making and checks that nothing came. Status 0 if all went as said.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import maskel_blender
 from maskel_blender.session import SESSION
 
 OUT, CANCEL = sys.argv[sys.argv.index("--") + 1], "cancel" in sys.argv
+SOLID = "solid" in sys.argv
 LIMIT_SECONDS = 120.0
 
 
@@ -53,14 +54,12 @@ def steps():
     context = view()
     space = context["area"].spaces[0]
     space.show_region_ui = True
-    space.shading.type = "MATERIAL"
+    space.shading.type = "SOLID" if SOLID else "MATERIAL"
     space.region_3d.view_perspective = "CAMERA"
     yield 0.5
     next(region for region in context["area"].regions if region.type == "UI").active_panel_category = "MaSkel"
-    for old in planes():
-        bpy.data.objects.remove(old)
     if "MaSkel" in bpy.data.collections:
-        bpy.data.collections.remove(bpy.data.collections["MaSkel"])
+        bpy.data.batch_remove([*bpy.data.collections["MaSkel"].objects, bpy.data.collections["MaSkel"]])
     body = next(item for item in bpy.context.scene.objects if item.type == "MESH" and item.find_armature())
     bpy.context.view_layer.objects.active = body
     with bpy.context.temp_override(**context):

@@ -17,6 +17,8 @@ from .reference import place_reference
 
 COLLECTION = "MaSkel"
 ROLE_PLANE = "xray_plane"
+_OVER = 0.002
+"""Share of the depth by which the double for solid shading lies before the plane, whose depth would hide it."""
 NOTE = "Made by a model from a silhouette. Not for medical use"
 
 
@@ -80,7 +82,9 @@ def place_plane(scene: bpy.types.Scene, request: PlaneRequest) -> bpy.types.Obje
             setattr(plane, flag, False)
     corners = request.view.corners_at(request.depth)
     _shape(plane, corners, request.view)
-    place_reference(collection, plane, corners, image_material(plane, name, request.png))
+    image = image_material(plane, name, request.png)
+    over = request.view.corners_at(request.depth * (1.0 - _OVER))
+    place_reference(collection, plane, over, corners.mean(axis=0), image)
     plane[ROLE_KEY] = ROLE_PLANE
     plane["maskel_camera"], plane["maskel_target"], plane["maskel_note"] = (
         request.view.camera,

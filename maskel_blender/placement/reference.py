@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..targets import ROLE_KEY
@@ -16,14 +16,16 @@ def place_reference(
     collection: bpy.types.Collection,
     plane: bpy.types.Object,
     corners: NDArray[np.float64],
+    origin: NDArray[np.float64],
     image: bpy.types.Image,
 ) -> bpy.types.Object:
-    """Lay an image Empty into the plane, or renew the one that lies there; it is never rendered.
+    """Lay an image Empty over the plane, or renew the one that lies there; it is never rendered.
 
     Args:
         collection: Where it belongs.
         plane: The mesh object, its parent.
-        corners: (4, 3) of the plane in camera space, metres: bottom left, bottom right, top right, top left.
+        corners: (4, 3) where it shall lie, in camera space, metres: bottom left, bottom right, top right, top left.
+        origin: (3,) of the plane in camera space, metres.
         image: What the plane shows.
 
     Returns:
@@ -40,7 +42,7 @@ def place_reference(
         empty.empty_display_type = "IMAGE"
         empty.empty_display_size = 1.0
         empty.empty_image_offset = (-0.5, -0.5)
-        empty.empty_image_side = "FRONT"
+        empty.empty_image_side = "DOUBLE_SIDED"
         empty.use_empty_image_alpha = True
     empty.data = image
     width, height = image.size
@@ -49,5 +51,6 @@ def place_reference(
     # Blender draws the image's longer side one unit long
     size = (np.linalg.norm(across) * longer / width, np.linalg.norm(upward) * longer / height, 1.0)
     empty.matrix_parent_inverse = Matrix.Identity(4)
-    empty.matrix_basis = Matrix.Diagonal((*size, 1.0))
+    shift = Vector((corners.mean(axis=0) - origin).tolist())
+    empty.matrix_basis = Matrix.Translation(shift) @ Matrix.Diagonal((*size, 1.0))
     return empty

@@ -94,8 +94,13 @@ def test_solid_view_has_a_double_of_the_plane(scene, character, server):
         double.matrix_world @ mathutils.Vector((x * width / longer, y * height / longer, 0.0))
         for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
     ]
+    to_camera = scene.camera.matrix_world.normalized().inverted()
     for corner, vertex in zip(corners, plane.data.vertices, strict=True):
-        assert (corner - plane.matrix_world @ vertex.co).length < 1e-5
+        near, far = to_camera @ corner, to_camera @ plane.matrix_world @ vertex.co
+        # on the same line of sight, a little nearer
+        assert abs(near.x / near.z - far.x / far.z) < 1e-5
+        assert abs(near.y / near.z - far.y / far.z) < 1e-5
+        assert 0.99 < near.z / far.z < 1
     bpy.ops.maskel.generate(size=200)
     assert list(plane.children) == [double]
     assert double.data == picture_of(plane)
