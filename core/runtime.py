@@ -25,6 +25,7 @@ def open_pipeline(
         MaskelError: ``bad_device``, and what ``MaskelPipeline.from_pretrained`` raises.
     """
     import torch
+
     target = choose_device(device)
     from maskel_core.pipeline import MaskelPipeline
 

@@ -5,7 +5,8 @@ r"""Drives the extension in a Blender window and takes a picture of its panel. N
         --python-exit-code 3 --python tools/panel_picture.py -- OUT.png [solid] [cancel]
 
 Presses the button (the modal way), waits for the plane, takes the picture, and checks that one undo takes the plane away
-again. `solid` takes it in solid shading. With `cancel`, cancels while the X-ray is in the making and checks that nothing came. Status 0 if all went as said.
+again. `solid` takes it in solid shading. With `cancel`, cancels while the X-ray is in the making and checks that nothing came.
+Status 0 if all went as said.
 """
 
 from __future__ import annotations

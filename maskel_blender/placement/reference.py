@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..targets import ROLE_KEY
@@ -51,6 +51,6 @@ def place_reference(
     # Blender draws the image's longer side one unit long
     size = (np.linalg.norm(across) * longer / width, np.linalg.norm(upward) * longer / height, 1.0)
     empty.matrix_parent_inverse = Matrix.Identity(4)
-    shift = Vector((corners.mean(axis=0) - origin).tolist())
+    shift = (corners.mean(axis=0) - origin).tolist()
     empty.matrix_basis = Matrix.Translation(shift) @ Matrix.Diagonal((*size, 1.0))
     return empty
