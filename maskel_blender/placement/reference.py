@@ -45,7 +45,7 @@ def place_reference(
         empty.empty_image_side = "DOUBLE_SIDED"
         empty.use_empty_image_alpha = True
     empty.data = image
-    width, height = image.size[0], image.size[1]
+    width, height = (float(side) for side in image.size)  # type: ignore[attr-defined]
     across, upward = corners[1] - corners[0], corners[3] - corners[0]
     longer = max(width, height)
     # Blender draws the image's longer side one unit long
