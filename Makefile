@@ -29,11 +29,12 @@ setup-test:
 demo: setup-demo
 	@$(VENV)/python examples/demo/run.py --out demo
 
-test: setup-test lint test-main test-blender
+test: setup-test lint test-main
 
 test-main:
 	$(VENV)/python -m pytest
 
+# The suites alone; test-main runs them too.
 test-blender:
 	@set -e; for series in $(BPY); do \
 	  echo "Blender $$series"; .venv-bpy-$$series/bin/python -m pytest tests/blender; \
