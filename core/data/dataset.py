@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
+from maskel_core.data.shards import read_shard
 from maskel_core.errors import MaskelError
 from maskel_core.pipeline.letterbox import Letterbox
 from numpy.typing import NDArray
-from PIL import Image
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
@@ -69,28 +67,8 @@ def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
             f"No shard {split}-*.tar in {folder}.",
             "Make one with `maskel data build --out DIR`, or name another folder.",
         )
-    readers: dict[str, Callable[[bytes], Any]] = {
-        "mask.png": lambda raw: np.asarray(Image.open(io.BytesIO(raw)).convert("L")),
-        "bone.npy": lambda raw: np.load(io.BytesIO(raw), allow_pickle=False),
-        "soft.npy": lambda raw: np.load(io.BytesIO(raw), allow_pickle=False),
-        "json": json.loads,
-    }
     for shard in shards:
-        sample: dict[str, Any] = {}
-        with tarfile.open(shard) as archive:
-            for member in archive:
-                key, _, suffix = Path(member.name).name.partition(".")
-                handle = archive.extractfile(member)
-                if handle is None or suffix not in readers:
-                    continue
-                if sample and sample["key"] != key:
-                    yield _complete(sample, shard)
-                    sample = {}
-                sample["key"] = key
-                sample["meta" if suffix == "json" else suffix.partition(".")[0]] = readers[suffix](
-                    handle.read()
-                )
-        if sample:
+        for sample in read_shard(shard):
             yield _complete(sample, shard)
 
 

@@ -26,8 +26,8 @@ Makes a whole-body X-ray (bone and soft-tissue line integrals) and 27 joints fro
 - Trained on {samples} simulated pairs (parametric bodies with fitted skeletons, projected by Beer-Lambert), no patient data.
 - Beside the codes of the codebook the decoder gets the continuous tokens and the mask at every scale, unlike the paper's model,
   which sends everything through the codes; `maskel-256` is that configuration.
-- Knows: people from about eight years on, thin to stout, standing to acting, any yaw, unclothed silhouettes. Does not know: infants, very heavy
-  people, clothes, hair, props, stylised proportions.
+- Knows: people from about eight years on, thin to stout, standing to acting, any yaw, unclothed silhouettes.
+  Does not know: infants, very heavy people, clothes, hair, props, stylised proportions.
 - Training: {training}.
 - Not a medical device: bones are plausible for a silhouette, they are nobody's.
 
