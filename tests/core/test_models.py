@@ -17,7 +17,7 @@ from maskel_core.models import (
 from maskel_core.models.joint_head import read_heat
 from maskel_core.models.layers import pixel_shuffle, pixel_unshuffle
 from maskel_core.models.mask_features import distance_to, mask_features
-from maskel_core.models.patch_encoder import map_to_tokens, tokens_to_map
+from maskel_core.models.patch_encoder import PatchEncoder, map_to_tokens, tokens_to_map
 from scipy.ndimage import distance_transform_edt
 
 TINY = CONFIGURATIONS["tiny"]
@@ -307,3 +307,17 @@ def test_checkpoint_round_trip_through_a_gpu(tmp_path, generator):
     with torch.no_grad():
         found = again(mask.cpu()).xray
     assert np.allclose(wanted.numpy(), found.numpy(), atol=1e-3)
+
+
+def test_bfloat16_sees_the_same_patches_as_float32() -> None:
+    """oneDNN's bfloat16 convolution with 4 input channels and a 16 x 16 kernel is wrong on CPUs with AMX."""
+    torch.manual_seed(0)
+    encoder = PatchEncoder(4, 64, 16, 256, 1, 4, 2.0, 8)
+    image = torch.randn(2, 4, 64, 64)
+    with torch.no_grad():
+        exact = encoder.tokens(image, depth=0)[0]
+        by_convolution = encoder.embed(image).flatten(2).transpose(1, 2) + encoder.position
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = encoder.tokens(image, depth=0)[0].float()
+    assert torch.allclose(exact, by_convolution, atol=1e-5)
+    assert (rough - exact).std() / exact.std() < 0.02
