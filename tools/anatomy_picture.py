@@ -6,18 +6,17 @@ Run as `.venv/bin/python tools/anatomy_picture.py docs/pictures/anatomy.png`.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from maskel_core.anatomy.asset import default_anatomy
-from maskel_core.anatomy.body import rest_shape, shape_coefficients
-from maskel_core.anatomy.figure import make_figure, touch_abduction
+from maskel_core.anatomy.figure import make_figure
 from maskel_core.anatomy.pose_library import POSE_CLASSES
 from maskel_core.pipeline.styles import render_style
 from maskel_core.projection import Camera
 from maskel_core.projection.xray import project_figure
 from PIL import Image
-from torch import tensor
 
 # Gender, age, muscle, weight, height, proportions; pose; yaw in degrees; style.
 CASES = (
@@ -35,9 +34,8 @@ def draw(size: int = 900) -> Image.Image:
     pictures = []
     for values, pose, yaw, style in CASES:
         person = dict(zip(anatomy.names["phenotypes"], values, strict=True))
-        shape = rest_shape(anatomy, shape_coefficients(anatomy, tensor([values])))
-        touch = touch_abduction(anatomy, shape)
-        figure = make_figure(anatomy, person, POSE_CLASSES[pose](np.random.default_rng(5), touch))
+        make = partial(POSE_CLASSES[pose], np.random.default_rng(5))
+        figure = make_figure(anatomy, person, make)
         low, high = figure.skin.amin(0), figure.skin.amax(0)
         camera = Camera(
             yaw=np.radians(yaw),

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from maskel_core.anatomy.asset import Anatomy, default_anatomy
-from maskel_core.anatomy.body import rest_shape, shape_coefficients
-from maskel_core.anatomy.figure import Figure, make_figure, sample_phenotypes, touch_abduction
+from maskel_core.anatomy.figure import Figure, make_figure, sample_phenotypes
 from maskel_core.anatomy.pose import Limb, Pose
 from maskel_core.anatomy.pose_library import POSE_CLASSES
 from maskel_core.errors import MaskelError
@@ -48,12 +46,10 @@ def make_character(anatomy: Anatomy, seed: int | None = None, pose: str | None =
         raise MaskelError(
             "bad_pose", f"There is no pose class {pose}.", f"Choose one of {', '.join(POSE_CLASSES)}."
         )
-    values = torch.tensor([[person[name] for name in anatomy.names["phenotypes"]]])
-    touch = touch_abduction(anatomy, rest_shape(anatomy, shape_coefficients(anatomy, values)))
     if pose is None and seed is None:
-        return make_figure(anatomy, person, _default_pose(touch))
-    chosen = POSE_CLASSES[pose or "standing"](np.random.default_rng([seed or 0, 1]), touch)
-    return make_figure(anatomy, person, chosen)
+        return make_figure(anatomy, person, _default_pose)
+    make, rng = POSE_CLASSES[pose or "standing"], np.random.default_rng([seed or 0, 1])
+    return make_figure(anatomy, person, lambda touch: make(rng, touch))
 
 
 def _tails(heads: np.ndarray, parents: list[int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,25 +75,20 @@ def touch_abduction(anatomy: Anatomy, shape: Shape) -> float:
     return float(max(0.0, *angles)) if angles else 0.1
 
 
-def make_figure(anatomy: Anatomy, phenotypes: dict[str, float], pose: Pose) -> Figure:
-    """Pose a body and its skeleton."""
-    values = torch.tensor([[phenotypes[name] for name in anatomy.names["phenotypes"]]])
-    shape = rest_shape(anatomy, shape_coefficients(anatomy, values))
-    return _finish(anatomy, phenotypes, values, shape, pose)
-
-
-def sample_figure(anatomy: Anatomy, body_rng: np.random.Generator, pose_rng: np.random.Generator) -> Figure:
-    """A random person in a random pose."""
-    phenotypes = sample_phenotypes(body_rng)
-    values = torch.tensor([[phenotypes[name] for name in anatomy.names["phenotypes"]]])
-    shape = rest_shape(anatomy, shape_coefficients(anatomy, values))
-    pose = sample_pose(pose_rng, touch_abduction(anatomy, shape))
-    return _finish(anatomy, phenotypes, values, shape, pose)
-
-
-def _finish(
-    anatomy: Anatomy, phenotypes: dict[str, float], values: torch.Tensor, shape: Shape, pose: Pose
+def make_figure(
+    anatomy: Anatomy, phenotypes: dict[str, float], pose: Pose | Callable[[float], Pose]
 ) -> Figure:
+    """Pose a body and its skeleton.
+
+    Args:
+        anatomy: The asset.
+        phenotypes: Values by name.
+        pose: A pose, or what makes one from the abduction at which this body's hands meet its hips, radians.
+    """
+    values = torch.tensor([[phenotypes[name] for name in anatomy.names["phenotypes"]]])
+    shape = rest_shape(anatomy, shape_coefficients(anatomy, values))
+    if not isinstance(pose, Pose):
+        pose = pose(touch_abduction(anatomy, shape))
     rotations = Poser(anatomy, shape.heads[0]).rotations(pose)[None]
     transforms = joint_transforms(anatomy, shape.heads, rotations)
     skeleton: Skeleton = pose_skeleton(anatomy, values, shape, transforms)
@@ -105,3 +101,8 @@ def _finish(
         skeleton.vertices(anatomy, 0),
         skeleton.landmarks[0],
     )
+
+
+def sample_figure(anatomy: Anatomy, body_rng: np.random.Generator, pose_rng: np.random.Generator) -> Figure:
+    """A random person in a random pose."""
+    return make_figure(anatomy, sample_phenotypes(body_rng), lambda touch: sample_pose(pose_rng, touch))

@@ -50,7 +50,7 @@ def build_body(rank: int, seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[
     basis = (spread @ left[:, :rank]).T @ shapes
     projection = model.phenotype_blendshape_projection
     joints = len(model.bone_labels)
-    basis, template = basis, template + mean @ shapes
+    template = template + mean @ shapes
     split = len(used) * 3
     weights, order = buffers["vertex_bone_weights"][used].sort(dim=1, descending=True)
     indices = buffers["vertex_bone_indices"][used].gather(1, order)

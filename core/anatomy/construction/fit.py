@@ -31,6 +31,10 @@ def _affine(matrix: np.ndarray, source: np.ndarray, target: np.ndarray) -> Affin
     return np.concatenate([matrix, (target - matrix @ source)[:, None]], axis=1)
 
 
+def _moved(affine: Affine, point: np.ndarray) -> np.ndarray:
+    return affine[:, :3] @ point + affine[:, 3]
+
+
 def segment(
     source: tuple[np.ndarray, np.ndarray],
     target: tuple[np.ndarray, np.ndarray],
@@ -90,13 +94,13 @@ class SkeletonFit:
         """Affine maps (3, 4) from the source to the resting body, by bone name."""
         maps = self._pelvis(body)
         source = self.origins["femur_r"]
-        hip = maps["sacrum"][:, :3] @ source + maps["sacrum"][:, 3]
+        hip = _moved(maps["sacrum"], source)
         maps |= self._legs(body, hip) | self._arm(body)
         spine, curve = self._spine(body, maps["sacrum"])
         maps |= spine
         maps |= self._cage(body, curve)
         maps |= self._shoulder(body, maps["sternum"], maps["rib4"])
-        return maps | self._head(body, maps["c1"])
+        return maps | self._head(body)
 
     def _girth(self, body: RestBody, length_ratio: float | np.floating) -> float:
         """Girth follows the limb's own length and the whole body's size by halves (geometric)."""
@@ -193,7 +197,7 @@ class SkeletonFit:
         return {"hip_bone": pelvis, "sacrum": pelvis}
 
     def _spine(self, body: RestBody, sacrum: Affine) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
-        base = sacrum[:, :3] @ self.bodies["l5"] + sacrum[:, 3]
+        base = _moved(sacrum, self.bodies["l5"])
         top_z = body.joint("head")[2] - 0.004 * body.stature
         low, high = self.bodies["l5"][2], self.bodies["c1"][2]
         scale = (top_z - base[2]) / (high - low)
@@ -270,7 +274,7 @@ class SkeletonFit:
         medial = o["clavicle_r"]
         shoulder, source_shoulder = body.joint("upperarm01"), o["humerus_r"]
         tip = o["scapula_r"]
-        target_medial = sternum[:, :3] @ medial + sternum[:, 3]
+        target_medial = _moved(sternum, medial)
         acromion = shoulder + (tip - source_shoulder) * size
         above = body.vertices[np.linalg.norm(body.vertices[:, :2] - acromion[:2], axis=1) < 0.03 * size]
         acromion[2] = min(
@@ -282,8 +286,8 @@ class SkeletonFit:
         inferior = scapula[scapula[:, 2].argmin()]
         superior = scapula[(scapula @ np.array([1.0, 0.0, 1.0])).argmax()]
         source = np.array([source_shoulder, tip, inferior, superior])
-        on_cage = [ribs[:, :3] @ p + ribs[:, 3] for p in (inferior, superior)]
-        drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - (ribs[:, :3] @ tip + ribs[:, 3])[2])])
+        on_cage = [_moved(ribs, p) for p in (inferior, superior)]
+        drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - _moved(ribs, tip)[2])])
         target = np.array([shoulder, acromion, *(p + drop for p in on_cage)])
         maps["scapula"] = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
         return maps
@@ -347,7 +351,7 @@ class SkeletonFit:
             )
         return maps
 
-    def _head(self, body: RestBody, atlas: Affine) -> dict[str, Affine]:
+    def _head(self, body: RestBody) -> dict[str, Affine]:
         skull, jaw = self.bones["skull"], self.bones["mandible"]
         head = body.part("head", "neck03")
         eye = body.joint("eye.R")
