@@ -69,7 +69,7 @@ def recipe(name: str) -> Recipe:
     return Recipe(0.0005, 420, 0.0007)
 
 
-def _core_depth(field: DistanceField, how: Recipe) -> float | np.ndarray:
+def core_depth(field: DistanceField, how: Recipe) -> float | np.ndarray:
     """Depth of the inner face of the cortex, thicker along a long bone's shaft."""
     if how.shaft is None:
         return how.cortex
@@ -98,7 +98,7 @@ def make_bone(name: str, source: trimesh.Trimesh) -> list[tuple[trimesh.Trimesh,
         cortical *= 0.72
     soft = attenuation("muscle")
     layers = [(outer, (cortical, -soft))]
-    inner = field.surface(_core_depth(field, how), int(how.faces * 0.6))
+    inner = field.surface(core_depth(field, how), int(how.faces * 0.6))
     if inner is not None:
         spongiosa = attenuation("spongiosa")
         core = {"brain": (0.0, soft), "spongiosa": (spongiosa, 0.0), "marrow": (0.5 * spongiosa, 0.5 * soft)}[
