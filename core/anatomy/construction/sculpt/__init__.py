@@ -18,7 +18,7 @@ __all__ = ["Epiphysis", "Part", "Solid", "sculpt_skeleton", "shell"]
 
 Meshes = dict[str, trimesh.Trimesh]
 Origins = dict[str, np.ndarray]
-Sculptor = Callable[[Meshes, Origins], dict[str, Solid]]
+Sculptor = Callable[[Meshes, Origins, set[str] | None], dict[str, Solid]]
 
 TISSUE_INSIDE = {"brain": "brain", "spongiosa": "spongiosa", "marrow": "marrow"}
 
@@ -42,8 +42,11 @@ def shell(name: str, field: DistanceField, *, faces: int | None = None, cortex=N
     return Solid(name, tuple(parts))
 
 
-SCULPTORS: list[Sculptor] = []
-"""Those that have been written; each knows the bones it makes."""
+def _sculptors() -> list[Sculptor]:
+    # Imported here: the sculptors import ``shell`` from this module.
+    from maskel_core.anatomy.construction.sculpt import spine
+
+    return [spine.sculpt]
 
 
 def sculpt_skeleton(
@@ -59,8 +62,8 @@ def sculpt_skeleton(
     """
     wanted = set(only) if only is not None else None
     solids: dict[str, Solid] = {}
-    for sculptor in SCULPTORS:
-        solids |= sculptor(meshes, origins)
+    for sculptor in _sculptors():
+        solids |= sculptor(meshes, origins, wanted)
     for name in progress(list(meshes)):
         if name in solids or (wanted is not None and name not in wanted):
             continue
