@@ -44,9 +44,9 @@ def shell(name: str, field: DistanceField, *, faces: int | None = None, cortex=N
 
 def _sculptors() -> list[Sculptor]:
     # Imported here: the sculptors import ``shell`` from this module.
-    from maskel_core.anatomy.construction.sculpt import spine
+    from maskel_core.anatomy.construction.sculpt import pelvis, spine
 
-    return [spine.sculpt]
+    return [pelvis.sculpt, spine.sculpt]
 
 
 def sculpt_skeleton(

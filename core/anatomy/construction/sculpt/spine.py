@@ -120,19 +120,21 @@ def _arch(p: np.ndarray, name: str, level: Level, height: float, spacing: float)
     pedicle = {"c": (0.0028, 0.5), "t": (0.0030, 0.55), "l": (0.0046, 0.45)}[region]
     root = np.array([min(level.width / 2 * 0.72, ca), b * 0.55, 0.20 * height])
     arch = union(
-        arch, capsule(q, root, pillar + [0, 0, 0.16 * height], pedicle[0], flat=[0, 0, pedicle[1]]), 0.003
+        arch,
+        capsule(q, root, pillar + np.array([0, 0, 0.16 * height]), pedicle[0], flat=[0, 0, pedicle[1]]),
+        0.003,
     )
     reach = spacing / 2
     if region == "l":
-        upper = pillar + [0.0035, 0.0015, reach * 0.80]
-        lower = pillar + [-0.0050, 0.0070, -reach * 0.80]
+        upper = pillar + np.array([0.0035, 0.0015, reach * 0.80])
+        lower = pillar + np.array([-0.0050, 0.0070, -reach * 0.80])
         facet = 0.0040
     else:
-        upper = pillar + [0.0, -0.0020, reach * 0.72]
-        lower = pillar + [-0.0005, 0.0062, -reach * 0.72]
+        upper = pillar + np.array([0.0, -0.0020, reach * 0.72])
+        lower = pillar + np.array([-0.0005, 0.0062, -reach * 0.72])
         facet = 0.0030
     arch = union(arch, capsule(q, pillar, upper, facet * 1.15, facet), 0.003)
-    arch = union(arch, capsule(q, pillar + [-0.001, 0.003, 0], lower, facet * 1.15, facet), 0.003)
+    arch = union(arch, capsule(q, pillar + np.array([-0.001, 0.003, 0]), lower, facet * 1.15, facet), 0.003)
 
     tip_x = level.span / 2
     if region == "c":
@@ -146,7 +148,9 @@ def _arch(p: np.ndarray, name: str, level: Level, height: float, spacing: float)
         arch = union(arch, capsule(q, pillar, tip, 0.0042, 0.0046), 0.003)
     else:
         tip = np.array([tip_x - 0.003, pillar[1] + 0.004, 0.002])
-        arch = union(arch, capsule(q, pillar + [0, -0.004, 0], tip, 0.0034, 0.0026, flat=[0, 0, 0.8]), 0.003)
+        arch = union(
+            arch, capsule(q, pillar + np.array([0, -0.004, 0]), tip, 0.0034, 0.0026, flat=[0, 0, 0.8]), 0.003
+        )
 
     start = np.array([0.0, middle[1] + cb + wall * 0.5, -0.10 * spacing])
     direction = np.array([0.0, np.cos(level.slope), -np.sin(level.slope)])
@@ -176,7 +180,7 @@ def vertebra(name: str, path: np.ndarray, voxel: float = 0.0007) -> DistanceFiel
         - margin
         - [0, level.depth / 2 + 0.008, 0.5 * spacing + level.spinous * np.sin(level.slope) + 0.024]
     )
-    high = path[index] + margin + [0, depth, 0.5 * spacing + 0.024]
+    high = path[index] + margin + np.array([0, depth, 0.5 * spacing + 0.024])
     grid = Grid(low, high, voxel)
     p = grid.local(path[index], _frame(path, index))
     solid = _body(p, level, height)

@@ -1,0 +1,224 @@
+"""Hip bone, sacrum with coccyx, and femur: smoothed from the source, with the sockets, openings and rims of a radiograph.
+
+Radii: femoral head 23.5 mm, acetabulum 26 mm (adult mean; joint space 2.5 mm: Lequesne et al., "The normal hip joint space",
+2004, gives 3 to 5 mm on radiographs, less at the rim).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import trimesh
+from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
+from maskel_core.anatomy.construction.sculpt.primitives import (
+    Field,
+    Grid,
+    capsule,
+    ellipsoid,
+    intersection,
+    sphere,
+    tube,
+    union,
+    without,
+)
+from scipy import ndimage
+
+HEAD, SOCKET = 0.0235, 0.0262
+_OPENING = np.array([-0.74, -0.36, -0.57])
+"""Direction that the right acetabulum faces: outwards, forwards and down (40 degrees of abduction, 20 of anteversion)."""
+
+
+def smoothed(mesh: trimesh.Trimesh, voxel: float, blur: float, margin: int = 12) -> DistanceField:
+    """A coarse mesh as a smooth solid: subdivided, and its distance blurred over ``blur`` metres without loss of volume."""
+    closed = mesh.copy()
+    closed.merge_vertices()
+    if closed.is_watertight:
+        vertices, faces = trimesh.remesh.subdivide_loop(closed.vertices, closed.faces, 2)
+        closed = trimesh.Trimesh(vertices, faces, process=False)
+    field = distance_field(closed, voxel, margin)
+    soft = ndimage.gaussian_filter(field.values, blur / voxel)
+    # Blurring rounds convex edges off; a shift gives the lost volume back.
+    shift = np.quantile(soft, np.mean(field.values <= 0))
+    return DistanceField((soft - shift).astype(np.float32), field.origin, voxel)
+
+
+def sample(field: DistanceField, points: np.ndarray) -> Field:
+    """Values of a field at points (..., 3), outside its grid a distance that is surely outside."""
+    places = np.moveaxis((points - field.origin.astype(np.float32)) / field.voxel, -1, 0)
+    return ndimage.map_coordinates(field.values, places, order=1, mode="nearest").astype(np.float32)
+
+
+def _crest(vertices: np.ndarray) -> np.ndarray:
+    """Points along the iliac crest from the anterior to the posterior superior spine, (N, 3)."""
+    wing = vertices[vertices[:, 2] > 1.005]
+    centre = np.array([0.165, 1.0])
+    angle = np.arctan2(wing[:, 2] - centre[1], wing[:, 1] - centre[0])
+    reach = np.hypot(wing[:, 2] - centre[1], wing[:, 1] - centre[0])
+    edge = []
+    for start in np.linspace(np.pi * 0.92, np.pi * 0.12, 9):
+        near = np.abs(angle - start) < 0.30
+        if near.any():
+            edge.append(wing[near][reach[near].argmax()])
+    path = np.array([p for i, p in enumerate(edge) if i == 0 or np.linalg.norm(p - edge[i - 1]) > 1e-6])
+    fine = np.linspace(0, len(path) - 1, 4 * len(path))
+    smooth = np.stack([np.interp(fine, np.arange(len(path)), path[:, i]) for i in range(3)], axis=1)
+    return ndimage.gaussian_filter1d(smooth, 2.0, axis=0, mode="nearest")
+
+
+def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> tuple[DistanceField, Field]:
+    """The right hip bone and the thickness of its cortex.
+
+    Args:
+        mesh: The source's.
+        hip: (3,) centre of the femoral head, metres.
+        sacrum: The finished sacrum, from which the sacroiliac joint keeps it 2 mm away.
+    """
+    base = smoothed(mesh, 0.001, 0.0028)
+    grid = Grid.like(base)
+    p, solid = grid.points, base.values
+    opening = _OPENING / np.linalg.norm(_OPENING)
+    toward = (p - hip.astype(np.float32)) @ opening.astype(np.float32)
+
+    crest = _crest(np.asarray(mesh.vertices))
+    solid = union(solid, tube(p, crest - np.array([0, 0, 0.004]), np.full(len(crest), 0.0058)), 0.010)
+    front, back = crest[0], crest[-1]
+    solid = union(solid, ellipsoid(p, front + np.array([0.002, 0.004, -0.006]), [0.008, 0.009, 0.012]), 0.010)
+    solid = union(solid, ellipsoid(p, back, [0.007, 0.009, 0.011]), 0.010)
+    lower_spine = front + np.array([0.029, 0.014, -0.044])
+    solid = union(solid, ellipsoid(p, lower_spine, [0.008, 0.009, 0.011]), 0.014)
+    seat = np.asarray(mesh.vertices)[np.asarray(mesh.vertices)[:, 2] < 0.90]
+    seat = seat[seat[:, 1] > 0.185].mean(0)
+    solid = union(solid, ellipsoid(p, seat + np.array([0, 0, 0.008]), [0.012, 0.014, 0.022]), 0.014)
+
+    lower_ramus = np.array(
+        [[-0.010, 0.124, 0.890], [-0.022, 0.150, 0.881], [-0.038, 0.176, 0.880], [-0.054, 0.197, 0.886]]
+    )
+    solid = union(solid, tube(p, lower_ramus, np.array([0.0062, 0.0052, 0.0056, 0.0075]), 0.004), 0.006)
+    upper_ramus = np.array([[-0.016, 0.106, 0.914], [-0.038, 0.118, 0.923], [-0.062, 0.136, 0.934]])
+    solid = union(solid, tube(p, upper_ramus, np.array([0.0075, 0.0062, 0.0072]), 0.004), 0.006)
+
+    cup = intersection(sphere(p, hip, SOCKET + 0.0075), 0.010 - toward, 0.004)
+    solid = union(solid, cup, 0.009)
+    solid = without(solid, sphere(p, hip, SOCKET), 0.0012)
+    solid = without(solid, capsule(p, hip, hip + 0.07 * opening, SOCKET, SOCKET + 0.010), 0.0015)
+    down_in = hip + np.array([0.004, 0.0, -0.010])
+    solid = without(solid, sphere(p, down_in, 0.0185), 0.002)
+
+    # The source's two sides of the iliac wing nearly meet in its middle, where a thin plate of bone is left.
+    wing = np.exp(
+        -(((p - np.array([-0.092, 0.165, 1.022], dtype=np.float32)) / [0.05, 0.030, 0.026]) ** 2).sum(-1)
+    )
+    solid = solid + (0.0019 * wing).astype(np.float32)
+    solid = without(solid, p[..., 0] + 0.0022, 0.002)
+    solid = without(solid, sample(sacrum, p) + 0.0018)
+    cortex = 0.0013 + 0.0012 * np.exp(-np.abs(sphere(p, hip, SOCKET)) / 0.006)
+    return grid.field(_largest(solid)), cortex.astype(np.float32)
+
+
+def _largest(values: Field) -> Field:
+    """The field of its largest connected solid alone."""
+    labels, count = ndimage.label(values > 0)
+    if count <= 1:
+        return values
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.where((labels > 0) & (labels != sizes.argmax()), -np.abs(values) - 1e-4, values).astype(
+        np.float32
+    )
+
+
+def sacrum(mesh: trimesh.Trimesh, lumbar: DistanceField) -> DistanceField:
+    """Sacrum and coccyx with four pairs of foramina and the sacral canal.
+
+    Args:
+        mesh: The source's.
+        lumbar: The finished fifth lumbar vertebra, from which the disc keeps it away.
+    """
+    base = smoothed(mesh, 0.001, 0.0018, 20)
+    grid = Grid.like(base)
+    p, solid = grid.points, base.values
+    vertices = np.asarray(mesh.vertices)
+    top, bottom = vertices[:, 2].max(), vertices[:, 2].min()
+
+    def middle(z: float) -> np.ndarray:
+        slab = vertices[np.abs(vertices[:, 2] - z) < 0.018]
+        return np.array([0.0, (slab[:, 1].min() + slab[:, 1].max()) / 2, z])
+
+    q = p.copy()
+    q[..., 0] = np.abs(q[..., 0])
+    for number in range(4):
+        z = top - 0.030 - number * 0.0215
+        centre = middle(z)
+        aside = 0.0215 - 0.0022 * number
+        lean = np.array([0.004, -0.028, -0.010])
+        hole = capsule(
+            q,
+            centre + np.array([aside, 0, 0]) + lean,
+            centre + np.array([aside - 0.003, 0, 0]) - lean,
+            0.0042 - 0.0005 * number,
+        )
+        solid = without(solid, hole, 0.003)
+        # The discs between the sacral segments have turned to thin scars that show as lines.
+        scar = np.maximum(np.abs((p[..., 2] - (z + 0.003)) + 0.25 * (p[..., 1] - centre[1])) - 0.0004, 0)
+        core = ellipsoid(p, centre + np.array([0, -0.008, 0.003]), [0.015, 0.009, 0.006])
+        solid = without(solid, intersection(0.0009 - scar, core), 0.0)
+    canal = tube(
+        p,
+        np.array([middle(z) + np.array([0, 0.009, 0]) for z in (top + 0.01, top - 0.05, top - 0.085)]),
+        np.array([0.008, 0.006, 0.003]),
+    )
+    solid = without(solid, canal, 0.002)
+    tail = middle(bottom + 0.01)
+    for number in range(3):
+        place = np.array([0.0, tail[1] - 0.004 * number, bottom - 0.003 - 0.0095 * number])
+        solid = union(
+            solid, ellipsoid(p, place, np.array([0.0085, 0.0045, 0.0050]) * (1 - 0.22 * number)), 0.0
+        )
+    solid = without(solid, sample(lumbar, p) + 0.0045)
+    return grid.field(solid)
+
+
+def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceField:
+    """The right femur with a round head, a neck, trochanters and two condyles with the notch between them."""
+    base = smoothed(mesh, 0.001, 0.0016)
+    grid = Grid.like(base)
+    p, solid = grid.points, base.values
+    vertices = np.asarray(mesh.vertices)
+    high = vertices[vertices[:, 2] > hip[2] - 0.02]
+    great = high[high[:, 0].argmin()]
+    neck_end = hip + 0.72 * (great - hip) + np.array([0, 0, -0.010])
+    solid = union(solid, sphere(p, hip, HEAD), 0.004)
+    solid = union(solid, capsule(p, hip, neck_end, 0.0150, 0.0165), 0.010)
+    solid = union(solid, ellipsoid(p, great + np.array([0.007, 0.003, -0.004]), [0.010, 0.016, 0.020]), 0.010)
+    shaft = vertices[np.abs(vertices[:, 2] - (hip[2] - 0.065)) < 0.02].mean(0)
+    solid = union(solid, ellipsoid(p, shaft + np.array([0.014, 0.010, 0.008]), [0.009, 0.010, 0.013]), 0.012)
+    # Nothing of the neck stands over the head's own surface on the side of the socket.
+    far = (p - hip.astype(np.float32)) @ (_OPENING / np.linalg.norm(_OPENING)).astype(np.float32) < -0.004
+    solid = np.where(far, np.minimum(solid, sphere(p, hip, HEAD)), solid)
+    low = vertices[vertices[:, 2] < knee[2] + 0.02]
+    across, bottom = low[:, 0].mean(), low[:, 2].min()
+    notch = capsule(
+        p,
+        [across, low[:, 1].max() + 0.01, bottom + 0.004],
+        [across, low[:, 1].mean() - 0.002, bottom - 0.002],
+        0.0095,
+    )
+    solid = without(solid, notch, 0.004)
+    return grid.field(solid)
+
+
+def sculpt(meshes, origins, wanted=None):
+    """Hip bone, sacrum, femur; see ``maskel_core.anatomy.construction.sculpt``."""
+    from maskel_core.anatomy.construction.sculpt import shell
+    from maskel_core.anatomy.construction.sculpt.spine import centres, vertebra
+
+    if wanted is not None and not wanted & {"hip_bone", "sacrum", "femur"}:
+        return {}
+    tail = sacrum(meshes["sacrum"], vertebra("l5", centres(meshes)))
+    hip, cortex = hip_bone(meshes["hip_bone"], origins["femur_r"], tail)
+    thigh = femur(meshes["femur"], origins["femur_r"], origins["tibia_r"])
+    solids = {
+        "hip_bone": shell("hip_bone", hip, faces=7000, cortex=cortex),
+        "sacrum": shell("sacrum", tail, faces=5000, cortex=0.0009),
+        "femur": shell("femur", thigh, faces=6000),
+    }
+    return {n: s for n, s in solids.items() if wanted is None or n in wanted}
