@@ -43,6 +43,8 @@ def _cavity(values: Field, points: np.ndarray) -> Field:
     )[None, :, None]
     aside = np.clip((x - 0.014) / 0.010, 0, 1) * np.clip((y - 0.166) / 0.008, 0, 1) * (y < 0.205)
     floor = floor - 0.012 * aside
+    # The roofs of the orbits bulge up beside the cribriform plate.
+    floor = floor + 0.004 * np.exp(-(((x - 0.030) / 0.013) ** 2) - ((y - 0.150) / 0.012) ** 2) - 0.002
     floor = floor - 0.006 * np.clip((0.009 - x) / 0.003, 0, 1) * (y < 0.164)
     temple = np.exp(-(((y - 0.190) / 0.030) ** 2) - ((z - 1.668) / 0.024) ** 2) * np.clip(
         (x - 0.04) / 0.01, 0, 1
@@ -65,7 +67,9 @@ def _sinuses(points: np.ndarray) -> Field:
 def _near_arch(arches: list[Arch], grid: Grid, roots: bool) -> Field:
     """Crowns or roots of all stages of a jaw on another grid."""
     solids = [sample(a.grid.field(a.roots if roots else a.crowns), grid.points) for a in arches]
-    return np.maximum.reduce(solids)
+    nearest = np.maximum.reduce(solids)
+    # Farther off the teeth's own grid knows no distance.
+    return np.where(nearest < -0.0028, np.float32(-1.0), nearest)
 
 
 def _with_sockets(values: Field, grid: Grid, arches: list[Arch], sign: float) -> tuple[Field, Field]:

@@ -102,7 +102,7 @@ def arch(jaw: str, stage: str, voxel: float = 0.0005) -> Arch:
     # Children's jaws are the adult's scaled down, by about this much at five years.
     grown = 1.0 if stage == "permanent_teeth" else 1.12
     sign = 1.0 if jaw == "upper" else -1.0
-    inset = 0.0 if jaw == "upper" else 1.4
+    inset = 0.0 if jaw == "upper" else 2.2
     course = _ARCH.copy()
     course[:, 1] += inset
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(course, axis=0), axis=1))])
@@ -127,8 +127,10 @@ def arch(jaw: str, stage: str, voxel: float = 0.0005) -> Arch:
             t /= np.linalg.norm(t)
             across = np.array([-t[1], t[0], 0.0])
             centre[2] += sign * (0.0006 + tall * size / 2)
-            up = np.array([0.0, 0.24, 1.0])
-            up = sign * (up - (up @ t) * t) / np.linalg.norm(up - (up @ t) * t)
+            # Roots of both jaws lean back, those of the lower front teeth most.
+            lean = 0.24 if sign > 0 else np.interp(place[1], [0.130, 0.150], [0.45, 0.05])
+            up = np.array([0.0, lean, sign])
+            up = (up - (up @ t) * t) / np.linalg.norm(up - (up @ t) * t)
             reach = (tall + root) * size
             near = grid.around(np.array([centre - 0.5 * reach, centre + 0.5 * reach]), 0.012)
             local = grid.points[near] - centre.astype(np.float32)
