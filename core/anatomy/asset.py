@@ -20,15 +20,18 @@ class Anatomy:
     Body: ``body.template`` (V, 3), ``body.basis`` (K, V, 3), ``body.heads`` (J, 3), ``body.heads_basis`` (K, J, 3),
     ``body.faces`` (F, 3), ``body.skin_weights`` and ``body.skin_joints`` (V, 6), ``body.parents`` (J,), in metres.
     Phenotypes: ``phenotype.mask`` (P, 26), ``phenotype.projection`` (P, K), ``phenotype.offset`` (K,).
-    Bones: ``bone.vertices`` (N, 3) in each bone's own space, ``bone.vertex_bone`` (N,), ``bone.faces`` (M, 3),
-    ``bone.face_mu`` (M, 2) steps of bone and soft-tissue attenuation in 1/m, ``bone.affine`` (B, 3, 4),
-    ``bone.affine_basis`` (K, B, 3, 4),
-    ``bone.joint_weights`` and ``bone.joint_indices`` (B, 2), ``landmark.*`` for the named joints, ``anchor.*`` for the ends
-    of bones that must meet their neighbours.
+    Bones: ``bone.vertices`` (N, 3) in each bone's own space, ``bone.vertex_piece`` (N,), ``bone.faces`` (M, 3),
+    ``bone.face_piece`` (M,), ``bone.affine`` (B, 3, 4), ``bone.affine_basis`` (K, B, 3, 4), ``bone.joint_weights`` and
+    ``bone.joint_indices`` (B, 2), ``landmark.*`` for the named joints, ``anchor.*`` for the ends of bones that must meet their
+    neighbours.
+    Pieces, the closed surfaces of the bones (P): ``piece.bone``, ``piece.inside`` and ``piece.outside`` (tissues that begin and
+    end where a ray enters), ``piece.kind`` (see ``maskel_core.anatomy.age``), ``piece.appears``, ``piece.closes`` (years),
+    ``piece.centre`` (P, 3) that ossification centres grow from. The file holds those of the axis and the right side.
+    Tissues: ``tissue.energies`` (E,) keV, ``tissue.mu`` (T, E) 1/m, ``tissue.energy_kev`` of the layers by default.
 
     Args:
         tensors: As read from the file.
-        names: Lists of names: ``joints``, ``phenotypes``, ``bones``, ``landmarks``.
+        names: Lists of names: ``joints``, ``phenotypes``, ``bones``, ``landmarks``, ``tissues``.
         device: Where the tensors go; floats become float32, integers int64.
     """
 
@@ -69,11 +72,50 @@ def read_anatomy(path: Path = ASSET_PATH, device: torch.device | str = "cpu") ->
     try:
         with safe_open(path, framework="pt") as file:
             names = json.loads(file.metadata()["names"])
-            return Anatomy({key: file.get_tensor(key) for key in file.keys()}, names, device)  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return Anatomy(with_left_side(tensors, names["bones"]), names, device)
     except Exception as error:
         raise MaskelError(
             "asset_damaged", f"The anatomy file {path.name} cannot be read.", "Reinstall the maskel package."
         ) from error
+
+
+def with_left_side(tensors: dict[str, torch.Tensor], bones: list[str]) -> dict[str, torch.Tensor]:
+    """Tensors with the pieces of the left bones added, exact mirror images of the right ones.
+
+    Args:
+        tensors: Of a file, which holds the axis and the right side.
+        bones: Names of all bones; paired ones end in ``_r`` and ``_l``.
+    """
+    left_of = {i: bones.index(f"{n[:-2]}_l") for i, n in enumerate(bones) if n.endswith("_r")}
+    piece_bone = tensors["piece.bone"].long()
+    paired = torch.tensor([int(b) in left_of for b in piece_bone])
+    chosen = paired.nonzero().squeeze(1)
+    new_piece = torch.full((len(piece_bone),), -1)
+    new_piece[chosen] = len(piece_bone) + torch.arange(len(chosen))
+    mirror = torch.tensor([-1.0, 1.0, 1.0])
+    out = dict(tensors)
+    for key in ("inside", "outside", "kind", "appears", "closes"):
+        values = tensors[f"piece.{key}"]
+        out[f"piece.{key}"] = torch.cat([values, values[chosen]])
+    out["piece.bone"] = torch.cat(
+        [piece_bone, torch.tensor([left_of[int(b)] for b in piece_bone[chosen]]).long()]
+    )
+    centre = tensors["piece.centre"].float()
+    out["piece.centre"] = torch.cat([centre, centre[chosen] * mirror])
+
+    vertex_piece = tensors["bone.vertex_piece"].long()
+    vertices = tensors["bone.vertices"].float()
+    moved = paired[vertex_piece].nonzero().squeeze(1)
+    renumber = torch.full((len(vertices),), -1)
+    renumber[moved] = len(vertices) + torch.arange(len(moved))
+    out["bone.vertices"] = torch.cat([vertices, vertices[moved] * mirror])
+    out["bone.vertex_piece"] = torch.cat([vertex_piece, new_piece[vertex_piece[moved]]])
+    faces, face_piece = tensors["bone.faces"].long(), tensors["bone.face_piece"].long()
+    turned = paired[face_piece]
+    out["bone.faces"] = torch.cat([faces, renumber[faces[turned]].flip(1)])
+    out["bone.face_piece"] = torch.cat([face_piece, new_piece[face_piece[turned]]])
+    return out
 
 
 @functools.lru_cache(maxsize=2)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from maskel_core.anatomy.age import parameter_of, years_of
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.body import Shape, joint_transforms, rest_shape, shape_coefficients, skin
 from maskel_core.anatomy.pose import Pose, Poser
 from maskel_core.anatomy.pose_library import sample_pose
-from maskel_core.anatomy.skeleton import Skeleton, pose_skeleton
+from maskel_core.anatomy.skeleton import pose_bones, rest_bones
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Figure:
         skin: float (V, 3), posed skin, metres.
         bones: float (N, 3), posed bone vertices, metres.
         landmarks: float (27, 3), named joints, metres.
+        years: Age.
     """
 
     phenotypes: dict[str, float]
@@ -35,17 +37,37 @@ class Figure:
     skin: torch.Tensor
     bones: torch.Tensor
     landmarks: torch.Tensor
+    years: float
+
+
+_HEIGHT_AGE = (0.0, 0.05, 0.215, 0.415, 0.67)
+_TALL, _SHORT = (10.0, 24.0, 11.0, 7.0, 6.0), (31.0, 26.0, 21.0, 9.0, 10.0)
+"""Beta distribution of anny's height parameter by age: its calibration by growth standards (means of both sexes), wider by
+half so that the short and the tall are seen as well."""
+
+
+def sample_years(rng: np.random.Generator) -> float:
+    """A random age: mostly adults, the old, the young and infants among them."""
+    kind = rng.random()
+    if kind < 0.72:
+        return float(rng.uniform(18.0, 65.0))
+    if kind < 0.80:
+        return float(rng.uniform(65.0, 95.0))
+    if kind < 0.97:
+        return float(rng.uniform(3.0, 18.0))
+    return float(rng.uniform(0.0, 3.0))
 
 
 def sample_phenotypes(rng: np.random.Generator) -> dict[str, float]:
-    """A random person: mostly adults, some children; both sexes, thin to heavy."""
-    age = rng.uniform(0.5, 1.0) if rng.random() < 0.8 else rng.uniform(0.15, 0.5)
+    """A random person of any age, sex and build."""
+    age = parameter_of(sample_years(rng))
+    tall, short = (float(np.interp(age, _HEIGHT_AGE, values)) for values in (_TALL, _SHORT))
     return {
         "gender": float(rng.beta(0.5, 0.5)),
-        "age": float(age),
+        "age": age,
         "muscle": float(rng.beta(2.0, 2.0)),
         "weight": float(rng.beta(1.8, 1.8)),
-        "height": float(rng.beta(2.5, 2.5)),
+        "height": float(rng.beta(tall, short)),
         "proportions": float(rng.beta(2.0, 2.0)),
     }
 
@@ -91,15 +113,17 @@ def make_figure(
         pose = pose(touch_abduction(anatomy, shape))
     rotations = Poser(anatomy, shape.heads[0]).rotations(pose)[None]
     transforms = joint_transforms(anatomy, shape.heads, rotations)
-    skeleton: Skeleton = pose_skeleton(anatomy, values, shape, transforms)
+    skeleton = pose_bones(anatomy, rest_bones(anatomy, values, shape), transforms)
+    years = years_of(phenotypes["age"])
     return Figure(
         phenotypes,
         pose,
         shape,
         transforms[0],
         skin(anatomy, shape.vertices, transforms)[0],
-        skeleton.vertices(anatomy, 0),
+        skeleton.vertices(anatomy, 0, years),
         skeleton.landmarks[0],
+        years,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from maskel_core.anatomy.age import PIECE_KINDS, nucleus_size
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.body import Shape, rest_shape, shape_coefficients
 
@@ -32,10 +33,16 @@ class Skeleton:
     maps: torch.Tensor
     landmarks: torch.Tensor
 
-    def vertices(self, anatomy: Anatomy, body: int) -> torch.Tensor:
-        """World positions (N, 3) of all bone vertices of one body of the batch."""
-        maps = self.maps[body][anatomy["bone.vertex_bone"]]
-        return (maps[..., :3] @ anatomy["bone.vertices"].unsqueeze(-1)).squeeze(-1) + maps[..., 3]
+    def vertices(self, anatomy: Anatomy, body: int, years: float) -> torch.Tensor:
+        """World positions (N, 3) of all bone vertices of one body of the batch, its ossification centres as grown at its age."""
+        kind, appears, closes = (anatomy[f"piece.{key}"] for key in ("kind", "appears", "closes"))
+        grown = nucleus_size(years, appears, closes)
+        size = torch.where(kind == PIECE_KINDS.index("nucleus"), grown, torch.ones_like(grown))
+        piece = anatomy["bone.vertex_piece"]
+        centre = anatomy["piece.centre"][piece]
+        points = centre + (anatomy["bone.vertices"] - centre) * size[piece].unsqueeze(1)
+        maps = self.maps[body][anatomy["piece.bone"][piece]]
+        return (maps[..., :3] @ points.unsqueeze(-1)).squeeze(-1) + maps[..., 3]
 
 
 def _apply(maps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -58,23 +65,31 @@ def rotation_between(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
     return torch.eye(3, dtype=a.dtype, device=a.device) + skew + skew @ skew / (1 + cos)
 
 
-def pose_skeleton(
-    anatomy: Anatomy, phenotypes: torch.Tensor, shape: Shape, transforms: torch.Tensor
-) -> Skeleton:
-    """Bones of posed bodies.
+def rest_bones(anatomy: Anatomy, phenotypes: torch.Tensor, shape: Shape) -> torch.Tensor:
+    """Maps from each bone's own space to the resting bodies, float (B, bones, 3, 4).
 
     Args:
         anatomy: The asset.
         phenotypes: float (B, 6).
         shape: Rest state of the same bodies.
-        transforms: float (B, J, 3, 4), as ``joint_transforms`` gives them.
     """
     lean = shape_coefficients(anatomy, lean_phenotypes(phenotypes))
     lean_heads = rest_shape(anatomy, lean).heads
     rest = anatomy["bone.affine"] + torch.einsum("bk,knij->bnij", lean, anatomy["bone.affine_basis"])
     weights, joints = anatomy["bone.joint_weights"], anatomy["bone.joint_indices"]
     moved = (weights[None, ..., None] * (shape.heads - lean_heads)[:, joints]).sum(2)
-    rest = torch.cat([rest[..., :3], rest[..., 3:] + moved.unsqueeze(-1)], dim=-1)
+    return torch.cat([rest[..., :3], rest[..., 3:] + moved.unsqueeze(-1)], dim=-1)
+
+
+def pose_bones(anatomy: Anatomy, rest: torch.Tensor, transforms: torch.Tensor) -> Skeleton:
+    """Bones carried from rest to a pose.
+
+    Args:
+        anatomy: The asset.
+        rest: float (B, bones, 3, 4), as ``rest_bones`` gives them.
+        transforms: float (B, J, 3, 4), as ``joint_transforms`` gives them.
+    """
+    weights, joints = anatomy["bone.joint_weights"], anatomy["bone.joint_indices"]
     carried = (weights[None, ..., None, None] * transforms[:, joints]).sum(2)
     maps = _compose(carried, rest)
 

@@ -31,6 +31,20 @@ def build(
 
 
 @app.command()
+def gallery(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    size: Annotated[int, typer.Option(min=64, max=2048, help="Edge of each picture in pixels.")] = 220,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same poses.")] = 0,
+) -> None:
+    """Draw contact sheets of simulated X-rays (ages, builds, poses, views, layers) on one offline page."""
+    from maskel_core.data.gallery import make_gallery
+
+    with progress_bar("Pictures") as progress:
+        page = make_gallery(out, size, seed, progress)
+    say(f"Gallery in {page}")
+
+
+@app.command()
 def character(
     out: Annotated[Path, typer.Option(help="File to write.")],
     seed: Annotated[

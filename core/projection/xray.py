@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from maskel_core.anatomy.age import presence
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import Figure
+from maskel_core.projection.attenuation import layer_matrix
 from maskel_core.projection.camera import Camera
 from maskel_core.projection.rasterise import signed_thickness
 
@@ -21,16 +23,24 @@ class Projection:
         bone: float (S, S), line integral of bone attenuation (Beer-Lambert), dimensionless.
         soft: float (S, S), line integral of soft-tissue attenuation, dimensionless.
         joints: float (27, 3), column, row in pixels and depth in metres of the named joints.
+        energies: Bone and soft layers (E, 2, S, S) at every energy asked for, the first being ``bone`` and ``soft``.
     """
 
     mask: torch.Tensor
     bone: torch.Tensor
     soft: torch.Tensor
     joints: torch.Tensor
+    energies: torch.Tensor
 
 
 def project_figure(
-    anatomy: Anatomy, figure: Figure, camera: Camera, size: int, oversample: int = 2, bone_oversample: int = 1
+    anatomy: Anatomy,
+    figure: Figure,
+    camera: Camera,
+    size: int,
+    oversample: int = 2,
+    bone_oversample: int = 1,
+    energies: tuple[float, ...] | None = None,
 ) -> Projection:
     """Project skin and bones by signed thickness.
 
@@ -41,30 +51,38 @@ def project_figure(
         size: Edge of the square picture, pixels.
         oversample: Rays per pixel and axis through the skin; the mean of their integrals is the pixel's.
         bone_oversample: The same for the bones, which hold most of the triangles.
+        energies: Photon energies of the layers, keV; default the asset's.
+
+    Raises:
+        MaskelError: ``bad_energy``.
     """
-    skin_steps = torch.stack([torch.ones(()), torch.zeros(()), anatomy["tissue.soft_mu"].cpu()]).to(
-        figure.skin
-    )
+    if energies is None:
+        energies = (float(anatomy["tissue.energy_kev"]),)
+    layers = layer_matrix(anatomy, energies, figure.years)
+    flesh = layers[anatomy.names["tissues"].index("muscle")]
+    skin_steps = torch.cat([torch.ones(1, device=flesh.device), flesh]).to(figure.skin)
+    faces = anatomy["body.faces"]
     skin = _integrate(
-        figure.skin,
-        anatomy["body.faces"],
-        skin_steps.expand(len(anatomy["body.faces"]), 3),
-        camera,
-        size * oversample,
+        figure.skin, faces, skin_steps.expand(len(faces), len(skin_steps)), camera, size * oversample
     )
     inside = (skin[0] > 1e-6).to(skin)
-    mask, soft = F.avg_pool2d(torch.stack([inside, skin[2] * inside])[None], oversample)[0]
+    flat = F.avg_pool2d(torch.cat([inside[None], skin[1:] * inside])[None], oversample)[0]
+    mask, body = flat[0], flat[1:]
+
+    pieces = presence(figure.years, anatomy["piece.kind"], anatomy["piece.appears"], anatomy["piece.closes"])
+    steps = (layers[anatomy["piece.inside"]] - layers[anatomy["piece.outside"]]) * pieces.unsqueeze(1)
+    face_piece = anatomy["bone.face_piece"]
+    present = (pieces[face_piece] != 0).nonzero().squeeze(1)
     bones = _integrate(
-        figure.bones, anatomy["bone.faces"], anatomy["bone.face_mu"], camera, size * bone_oversample
+        figure.bones,
+        anatomy["bone.faces"][present],
+        steps[face_piece[present]],
+        camera,
+        size * bone_oversample,
     )
     bones = F.avg_pool2d(bones[None], bone_oversample)[0]
-    bone = bones[0].clamp(min=0) * (mask > 0)
-    return Projection(
-        mask,
-        bone,
-        (soft + bones[1] * (mask > 0)).clamp(min=0),
-        camera.project(figure.landmarks, (size, size)),
-    )
+    both = ((body + bones * (mask > 0)).clamp(min=0)).unflatten(0, (len(energies), 2))
+    return Projection(mask, both[0, 0], both[0, 1], camera.project(figure.landmarks, (size, size)), both)
 
 
 def _integrate(

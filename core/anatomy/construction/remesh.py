@@ -36,6 +36,20 @@ class DistanceField:
         limit = (half_width - np.abs(x)).astype(np.float32)
         return DistanceField(np.minimum(self.values, limit[:, None, None]), self.origin, self.voxel)
 
+    def along(self) -> np.ndarray:
+        """Place of every voxel along the solid's long axis, from its middle, metres, float32 (X, Y, Z)."""
+        solid = np.argwhere(self.values > 0).astype(np.float32)
+        centre = solid.mean(0)
+        axis = np.linalg.svd(solid[:: max(1, len(solid) // 4000)] - centre, full_matrices=False)[2][0]
+        reach = (solid - centre) @ axis
+        middle = (reach.max() + reach.min()) / 2
+        grid = np.stack(np.meshgrid(*(np.arange(n) for n in self.values.shape), indexing="ij"), -1)
+        return (((grid - centre) @ axis - middle) * self.voxel).astype(np.float32)
+
+    def extent(self) -> float:
+        """Length along the long axis, metres."""
+        return 2 * float(np.abs(self.along()[self.values > 0]).max())
+
     def surface(self, depth: float | np.ndarray, faces: int) -> trimesh.Trimesh | None:
         """The closed level set ``depth`` metres inside the surface, with about ``faces`` triangles.
 

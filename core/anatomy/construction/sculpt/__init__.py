@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import trimesh
 from maskel_core.anatomy.construction.bones import core_depth, recipe
+from maskel_core.anatomy.construction.plates import epiphyses
 from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
+from maskel_core.anatomy.construction.sculpt.smooth import smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Epiphysis, Part, Solid
+from scipy import ndimage
 
 __all__ = ["Epiphysis", "Part", "Solid", "sculpt_skeleton", "shell"]
 
 Meshes = dict[str, trimesh.Trimesh]
 Origins = dict[str, np.ndarray]
 Sculptor = Callable[[Meshes, Origins, set[str] | None], dict[str, Solid]]
-
-TISSUE_INSIDE = {"brain": "brain", "spongiosa": "spongiosa", "marrow": "marrow"}
 
 
 def shell(name: str, field: DistanceField, *, faces: int | None = None, cortex=None) -> Solid:
@@ -37,16 +38,41 @@ def shell(name: str, field: DistanceField, *, faces: int | None = None, cortex=N
     depth = core_depth(field, how) if cortex is None else cortex
     inner = DistanceField((field.values - depth).astype(np.float32), field.origin, field.voxel)
     parts = [Part("outer", field, count, "cortical", "muscle")]
+    if how.core == "brain":
+        # Two tables of compact bone with diploe between them.
+        for title, share, inside, outside in (
+            ("diploe", 0.28, "spongiosa", "cortical"),
+            ("inner_table", 0.76, "cortical", "spongiosa"),
+            ("cavity", 1.0, "brain", "cortical"),
+        ):
+            level = DistanceField(
+                (field.values - share * depth).astype(np.float32), field.origin, field.voxel
+            )
+            parts.append(Part(title, level, int(count * 0.5), inside, outside))
+        return Solid(name, tuple(parts))
     if inner.values.max() > field.voxel:
-        parts.append(Part("core", inner, int(count * 0.6), TISSUE_INSIDE[how.core], "cortical"))
-    return Solid(name, tuple(parts))
+        parts.append(Part("core", inner, int(count * 0.6), "spongiosa", "cortical"))
+        if how.core == "marrow":
+            canal = np.minimum(inner.values - 0.0004, 0.62 * field.extent() / 2 - np.abs(field.along()))
+            solid = DistanceField(canal.astype(np.float32), field.origin, field.voxel)
+            parts.append(Part("canal", solid, int(count * 0.3), "marrow", "spongiosa"))
+    return Solid(name, tuple(parts), epiphyses(name, field))
+
+
+def _even_vault(field: DistanceField) -> DistanceField:
+    """The skull with the facets of its vault smoothed away; face and base keep their detail."""
+    z = field.origin[2] + field.voxel * np.arange(field.values.shape[2])
+    share = np.clip((z - z.min()) / np.ptp(z) - 0.52, 0, 0.12) / 0.12
+    soft = ndimage.gaussian_filter(field.values, 0.0045 / field.voxel) + 0.0004
+    values = field.values * (1 - share) + soft * share
+    return DistanceField(values.astype(np.float32), field.origin, field.voxel)
 
 
 def _sculptors() -> list[Sculptor]:
     # Imported here: the sculptors import ``shell`` from this module.
-    from maskel_core.anatomy.construction.sculpt import pelvis, spine
+    from maskel_core.anatomy.construction.sculpt import head, pelvis, spine, thorax
 
-    return [pelvis.sculpt, spine.sculpt]
+    return [head.sculpt, pelvis.sculpt, spine.sculpt, thorax.sculpt]
 
 
 def sculpt_skeleton(
@@ -67,8 +93,12 @@ def sculpt_skeleton(
     for name in progress(list(meshes)):
         if name in solids or (wanted is not None and name not in wanted):
             continue
-        field = distance_field(meshes[name], recipe(name).voxel)
-        if name == "sternum":
-            field = field.within(0.019)
+        voxel = recipe(name).voxel
+        coarse = len(meshes[name].vertices) < 1000
+        field = (
+            smoothed(meshes[name], voxel, 1.6 * voxel, 6) if coarse else distance_field(meshes[name], voxel)
+        )
+        if name == "skull":
+            field = _even_vault(field)
         solids[name] = shell(name, field)
     return {n: s for n, s in solids.items() if wanted is None or n in wanted}

@@ -6,9 +6,11 @@ Radii: femoral head 23.5 mm, acetabulum 26 mm (adult mean; joint space 2.5 mm: L
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import trimesh
-from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
+from maskel_core.anatomy.construction.remesh import DistanceField
 from maskel_core.anatomy.construction.sculpt.primitives import (
     Field,
     Grid,
@@ -20,31 +22,13 @@ from maskel_core.anatomy.construction.sculpt.primitives import (
     union,
     without,
 )
+from maskel_core.anatomy.construction.sculpt.smooth import sample, smoothed
+from maskel_core.anatomy.construction.sculpt.solid import Epiphysis
 from scipy import ndimage
 
 HEAD, SOCKET = 0.0235, 0.0262
 _OPENING = np.array([-0.74, -0.36, -0.57])
 """Direction that the right acetabulum faces: outwards, forwards and down (40 degrees of abduction, 20 of anteversion)."""
-
-
-def smoothed(mesh: trimesh.Trimesh, voxel: float, blur: float, margin: int = 12) -> DistanceField:
-    """A coarse mesh as a smooth solid: subdivided, and its distance blurred over ``blur`` metres without loss of volume."""
-    closed = mesh.copy()
-    closed.merge_vertices()
-    if closed.is_watertight:
-        vertices, faces = trimesh.remesh.subdivide_loop(closed.vertices, closed.faces, 2)
-        closed = trimesh.Trimesh(vertices, faces, process=False)
-    field = distance_field(closed, voxel, margin)
-    soft = ndimage.gaussian_filter(field.values, blur / voxel)
-    # Blurring rounds convex edges off; a shift gives the lost volume back.
-    shift = np.quantile(soft, np.mean(field.values <= 0))
-    return DistanceField((soft - shift).astype(np.float32), field.origin, voxel)
-
-
-def sample(field: DistanceField, points: np.ndarray) -> Field:
-    """Values of a field at points (..., 3), outside its grid a distance that is surely outside."""
-    places = np.moveaxis((points - field.origin.astype(np.float32)) / field.voxel, -1, 0)
-    return ndimage.map_coordinates(field.values, places, order=1, mode="nearest").astype(np.float32)
 
 
 def _crest(vertices: np.ndarray) -> np.ndarray:
@@ -181,7 +165,8 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     """The right femur with a round head, a neck, trochanters and two condyles with the notch between them."""
     base = smoothed(mesh, 0.001, 0.0016)
     grid = Grid.like(base)
-    p, solid = grid.points, base.values
+    # The source's shaft is slender: 22 mm where adults have 26 to 28.
+    p, solid = grid.points, base.values + np.float32(0.0016)
     vertices = np.asarray(mesh.vertices)
     high = vertices[vertices[:, 2] > hip[2] - 0.02]
     great = high[high[:, 0].argmin()]
@@ -216,9 +201,13 @@ def sculpt(meshes, origins, wanted=None):
     tail = sacrum(meshes["sacrum"], vertebra("l5", centres(meshes)))
     hip, cortex = hip_bone(meshes["hip_bone"], origins["femur_r"], tail)
     thigh = femur(meshes["femur"], origins["femur_r"], origins["tibia_r"])
+    bone = shell("femur", thigh, faces=6000)
+    neck = np.array([0.66, -0.10, 0.74])
+    # The head's ossification centre appears at about six months and joins the neck at sixteen (Scheuer & Black 2000).
+    head = Epiphysis("femur_head", origins["femur_r"] - 0.009 * neck, neck, 0.0026, 0.5, 16.0)
     solids = {
         "hip_bone": shell("hip_bone", hip, faces=7000, cortex=cortex),
         "sacrum": shell("sacrum", tail, faces=5000, cortex=0.0009),
-        "femur": shell("femur", thigh, faces=6000),
+        "femur": replace(bone, epiphyses=(*bone.epiphyses, head)),
     }
     return {n: s for n, s in solids.items() if wanted is None or n in wanted}

@@ -34,6 +34,13 @@ class Grid:
         grid.points = grid.points[tuple(slice(0, n) for n in field.values.shape)]
         return grid
 
+    def around(self, places: np.ndarray, reach: float) -> tuple[slice, slice, slice]:
+        """Index of the voxels within ``reach`` metres of the box of ``places`` (N, 3)."""
+        low = np.floor((places.min(0) - reach - self.origin) / self.voxel).astype(int).clip(0)
+        high = np.ceil((places.max(0) + reach - self.origin) / self.voxel).astype(int) + 1
+        x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        return x, y, z
+
     def local(self, origin: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """The points in a frame: (..., 3) along the rows of ``axes`` (3, 3), from ``origin``."""
         return (self.points - origin.astype(np.float32)) @ axes.T.astype(np.float32)

@@ -57,8 +57,11 @@ class Level:
     @classmethod
     def of(cls, name: str) -> Level:
         """Measures by name, interpolated in the table."""
-        row = [np.interp(LEVELS.index(name), _TABLE[:, 0], _TABLE[:, i]) for i in range(1, 9)]
-        return cls(*(v * 1e-3 for v in row[:6]), float(np.radians(row[6])), float(row[7] * 1e-3))
+        row = [float(np.interp(LEVELS.index(name), _TABLE[:, 0], _TABLE[:, i])) for i in range(1, 9)]
+        width, depth, canal_width, canal_depth, span, spinous = (v * 1e-3 for v in row[:6])
+        return cls(
+            width, depth, canal_width, canal_depth, span, spinous, float(np.radians(row[6])), row[7] * 1e-3
+        )
 
 
 def centres(meshes: dict[str, trimesh.Trimesh]) -> np.ndarray:
