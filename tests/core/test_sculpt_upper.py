@@ -64,3 +64,17 @@ def test_the_teeth_of_both_arches_do_not_meet(stage):
     whole = [np.maximum(a.crowns, a.roots) for a in (upper, lower)]
     inside = upper.grid.points[whole[0] > 0]
     assert (sample(lower.grid.field(whole[1]), inside) <= 0).mean() > 0.9999
+
+
+@pytest.mark.slow
+def test_the_socket_faces_the_head_across_the_joint_space():
+    from maskel_core.anatomy.construction.sculpt import shoulder
+
+    meshes, origins = named_bones()
+    bones = shoulder.sculpt(meshes, origins)
+    surfaces = {n: s.parts[0].field.surface(0.0, s.parts[0].faces) for n, s in bones.items()}
+    assert all(is_closed(s.faces) for s in surfaces.values())
+    distance = np.linalg.norm(surfaces["scapula"].vertices - origins["humerus_r"], axis=1)
+    gap = np.sort(distance)[:40].mean() - shoulder.HEAD_RADIUS
+    assert 0.002 < gap < 0.005
+    assert float(sample(bones["humerus"].parts[0].field, surfaces["scapula"].vertices).max()) < 0

@@ -70,9 +70,9 @@ def _even_vault(field: DistanceField) -> DistanceField:
 
 def _sculptors() -> list[Sculptor]:
     # Imported here: the sculptors import ``shell`` from this module.
-    from maskel_core.anatomy.construction.sculpt import head, pelvis, spine, thorax
+    from maskel_core.anatomy.construction.sculpt import head, pelvis, shoulder, spine, thorax
 
-    return [head.sculpt, pelvis.sculpt, spine.sculpt, thorax.sculpt]
+    return [head.sculpt, pelvis.sculpt, shoulder.sculpt, spine.sculpt, thorax.sculpt]
 
 
 def sculpt_skeleton(
