@@ -41,37 +41,36 @@ def signed_thickness(
     channels = 1 if weights is None else weights.shape[1]
     out = torch.zeros(channels, rows * cols, dtype=points.dtype, device=points.device)
     # A point lies in a row or column when its coordinate, rounded up, is that row or column.
-    cell = points[:, :2].ceil()
-    column, row = cell[:, 0].clamp(0, cols)[faces], cell[:, 1].clamp(0, rows)[faces]
-    kept = (row.amax(1) > row.amin(1)) & (column.amax(1) > column.amin(1))
-    kept = kept.nonzero().squeeze(1)
-    faces, row = faces[kept], row[kept]
+    column, row = points[:, 0].ceil().clamp_(0, cols), points[:, 1].ceil().clamp_(0, rows)
+    corner = faces.T.contiguous()
+    kept = (_differ(column, corner) & _differ(row, corner)).nonzero().squeeze(1)
+    corner = corner[:, kept]
 
     # Corners from top to bottom; the parity of that order against the winding tells front from back.
-    order = points[:, 1][faces].argsort(1)
-    faces, row = faces.gather(1, order), row.gather(1, order).long()
-    winding = torch.where((order[:, 1] - order[:, 0]) % 3 == 1, -1.0, 1.0).to(points)
-    edges = torch.stack([faces[:, [0, 0, 1]], faces[:, [2, 1, 2]]])
+    rise = points[:, 1].contiguous()
+    order = rise[corner].argsort(0)
+    corner = corner.gather(0, order)
+    row = row[corner].long()
+    winding = torch.where((order[1] - order[0]) % 3 == 1, -1.0, 1.0).to(points)
+    upper_end, lower_end = corner[[0, 0, 1]].flatten(), corner[[2, 1, 2]].flatten()
     # An edge is computed from its lower-numbered end, the same way for both of its triangles.
-    near, far = edges.amin(0), edges.amax(0)
+    near, far = torch.minimum(upper_end, lower_end), torch.maximum(upper_end, lower_end)
     value = points[:, 2].reciprocal() if perspective else points[:, 2]
     level = torch.stack([points[:, 0], value], dim=1)
-    rise = points[:, 1]
     base, start = level[near], rise[near]
-    slope = (level[far] - base) / (rise[far] - start).unsqueeze(2)
+    slope = (level[far] - base) / (rise[far] - start).unsqueeze(1)
 
     # One line per triangle and row: where the long edge and the upper or lower short edge cross it.
-    heights = row[:, 2] - row[:, 0]
+    heights = row[2] - row[0]
     face = torch.repeat_interleave(heights)
-    line = torch.arange(len(face), device=points.device) - (heights.cumsum(0) - heights - row[:, 0])[face]
-    short = face * 3 + 1 + (line >= row[:, 1][face]).long()
-    base, slope, start = base.flatten(0, 1), slope.flatten(0, 1), start.flatten()
+    line = torch.arange(len(face), device=points.device) - (heights.cumsum(0) - heights - row[0])[face]
+    short = face + len(kept) * (1 + (line >= row[1][face]).long())
     y = line.to(points)
 
     def crossing(edge: torch.Tensor) -> torch.Tensor:
         return base[edge] + (y - start[edge]).unsqueeze(1) * slope[edge]
 
-    long, other = crossing(face * 3), crossing(short)
+    long, other = crossing(face), crossing(short)
     swapped = long[:, 0] > other[:, 0]
     left = torch.where(swapped.unsqueeze(1), other, long)
     right = torch.where(swapped.unsqueeze(1), long, other)
@@ -108,3 +107,9 @@ def signed_thickness(
             out[channel].index_add_(0, pixel, amount)
         lower = upper
     return out.reshape(channels, rows, cols)
+
+
+def _differ(cell: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
+    """Whether the corners (3, F) lie in different cells, bool (F,)."""
+    first, second, third = (cell.index_select(0, c) for c in corner)
+    return (first != second) | (second != third)

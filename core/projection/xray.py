@@ -60,14 +60,10 @@ def project_figure(
         energies = (float(anatomy["tissue.energy_kev"]),)
     layers = layer_matrix(anatomy, energies, figure.years)
     flesh = layers[anatomy.names["tissues"].index("muscle")]
-    skin_steps = torch.cat([torch.ones(1, device=flesh.device), flesh]).to(figure.skin)
-    faces = anatomy["body.faces"]
-    skin = _integrate(
-        figure.skin, faces, skin_steps.expand(len(faces), len(skin_steps)), camera, size * oversample
-    )
-    inside = (skin[0] > 1e-6).to(skin)
-    flat = F.avg_pool2d(torch.cat([inside[None], skin[1:] * inside])[None], oversample)[0]
-    mask, body = flat[0], flat[1:]
+    depth = _integrate(figure.skin, anatomy["body.faces"], None, camera, size * oversample)
+    inside = (depth > 1e-6).to(depth)
+    mask, depth = F.avg_pool2d(torch.cat([inside, depth * inside])[None], oversample)[0]
+    body = flesh.to(depth)[:, None, None] * depth
 
     pieces = presence(figure.years, anatomy["piece.kind"], anatomy["piece.appears"], anatomy["piece.closes"])
     steps = (layers[anatomy["piece.inside"]] - layers[anatomy["piece.outside"]]) * pieces.unsqueeze(1)
@@ -75,8 +71,8 @@ def project_figure(
     present = (pieces[face_piece] != 0).nonzero().squeeze(1)
     bones = _integrate(
         figure.bones,
-        anatomy["bone.faces"][present],
-        steps[face_piece[present]],
+        anatomy["bone.faces"].index_select(0, present),
+        steps[face_piece.index_select(0, present)],
         camera,
         size * bone_oversample,
     )
@@ -86,7 +82,7 @@ def project_figure(
 
 
 def _integrate(
-    points: torch.Tensor, faces: torch.Tensor, steps: torch.Tensor, camera: Camera, size: int
+    points: torch.Tensor, faces: torch.Tensor, steps: torch.Tensor | None, camera: Camera, size: int
 ) -> torch.Tensor:
     square = (size, size)
     flat = camera.project(points, square)
