@@ -2,7 +2,7 @@
 
     python benchmarks/anatomy_constraints.py [--count 1000] [--seed 11]
 
-Writes docs/measurements/anatomy_constraints.json. Needs trimesh and embreex.
+Writes docs/measurements/anatomy_constraints.json. Needs trimesh, embreex and rtree.
 """
 
 from __future__ import annotations
@@ -119,13 +119,23 @@ def under_skin(anatomy, figure, outer) -> dict[str, object]:
         leaving = np.sign(skin.face_normals[triangle] @ np.array(direction))
         winding = np.bincount(ray, weights=leaving, minlength=len(points))
         votes += winding > 0.5
-    out = votes < 2
+    out = (votes < 2).nonzero()[0]
+    # The skin has a mouth within: what no straight line from outside reaches is not outside.
+    out = np.array([i for i in out if seen_from_outside(skin, points[i])], dtype=int)
     depth = 0.0
     worst = ""
-    if out.any():
+    if len(out):
         _, distance, _ = trimesh.proximity.closest_point(skin, points[out])
         depth, worst = float(distance.max()) * 1e3, str(owner[out][distance.argmax()])
-    return {"outside": float(out.mean()), "depth_mm": round(depth, 2), "worst": worst}
+    return {"outside": len(out) / len(points), "depth_mm": round(depth, 2), "worst": worst}
+
+
+def seen_from_outside(skin, point: np.ndarray) -> bool:
+    """Whether some straight line leads from a point to infinity without meeting the skin."""
+    steps = np.array(
+        [[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if (x, y, z) != (0, 0, 0)]
+    )
+    return bool((~skin.ray.intersects_any(np.tile(point, (len(steps), 1)), steps + 0.01)).any())
 
 
 def gap(figure, outer, one: str, other: str) -> float:

@@ -204,6 +204,10 @@ def build(path: Path = ASSET_PATH) -> Path:
     sources, origins = named_bones()
     pieces, centres = _pieces(sources, origins)
     fit = SkeletonFit({name: np.asarray(mesh.vertices) for name, mesh in sources.items()}, origins)
+    for piece in pieces:
+        if piece.bone in fit.vertebrae[:-1] and piece.kind == "always" and piece.outside == "muscle":
+            # The spinous processes that the skin of the back covers are the sculpted ones.
+            fit.bones[piece.bone] = piece.vertices + centres[piece.bone]
     outer: dict[str, np.ndarray] = {}
     for piece in (p for p in pieces if p.kind == "always"):
         outer.setdefault(piece.bone, piece.vertices[:: max(1, len(piece.vertices) // 160)])

@@ -13,6 +13,7 @@ import trimesh
 from maskel_core.anatomy.construction.bones import core_depth, recipe
 from maskel_core.anatomy.construction.plates import epiphyses
 from maskel_core.anatomy.construction.remesh import DistanceField, distance_field
+from maskel_core.anatomy.construction.sculpt.articulate import articulate
 from maskel_core.anatomy.construction.sculpt.smooth import smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Epiphysis, Part, Solid
 from scipy import ndimage
@@ -101,4 +102,4 @@ def sculpt_skeleton(
         if name == "skull":
             field = _even_vault(field)
         solids[name] = shell(name, field)
-    return {n: s for n, s in solids.items() if wanted is None or n in wanted}
+    return articulate({n: s for n, s in solids.items() if wanted is None or n in wanted})

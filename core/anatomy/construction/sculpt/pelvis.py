@@ -1,7 +1,7 @@
 """Hip bone, sacrum with coccyx, and femur: smoothed from the source, with the sockets, openings and rims of a radiograph.
 
-Radii: femoral head 23.5 mm, acetabulum 26 mm (adult mean; joint space 2.5 mm: Lequesne et al., "The normal hip joint space",
-2004, gives 3 to 5 mm on radiographs, less at the rim).
+Radii: femoral head 22.8 mm, acetabulum 27.4 mm: 4.6 mm of joint space before the fit stretches the pelvis (Lequesne et al.,
+"The normal hip joint space", 2004, gives 3 to 5 mm on radiographs, less at the rim).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from maskel_core.anatomy.construction.sculpt.smooth import sample, smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Epiphysis
 from scipy import ndimage
 
-HEAD, SOCKET = 0.0235, 0.0262
+HEAD, SOCKET = 0.0228, 0.0274
 _OPENING = np.array([-0.74, -0.36, -0.57])
 """Direction that the right acetabulum faces: outwards, forwards and down (40 degrees of abduction, 20 of anteversion)."""
 
@@ -165,8 +165,10 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     """The right femur with a round head, a neck, trochanters and two condyles with the notch between them."""
     base = smoothed(mesh, 0.001, 0.0016)
     grid = Grid.like(base)
+    p, solid = grid.points, base.values
     # The source's shaft is slender: 22 mm where adults have 26 to 28.
-    p, solid = grid.points, base.values + np.float32(0.0016)
+    shaft_level = np.clip(1 - np.abs(p[..., 2] - 0.5 * (hip[2] + knee[2])) / 0.17, 0, 1)
+    solid = solid + (0.0017 * np.minimum(1, 3 * shaft_level)).astype(np.float32)
     vertices = np.asarray(mesh.vertices)
     high = vertices[vertices[:, 2] > hip[2] - 0.02]
     great = high[high[:, 0].argmin()]
