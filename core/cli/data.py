@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from maskel_core.cli.console import progress_bar, say
+from maskel_core.cli.console import misuse, progress_bar, say
 
 app = typer.Typer(help="Make training samples and example characters.", no_args_is_help=True)
 
@@ -18,6 +18,15 @@ def build(
     size: Annotated[int, typer.Option(min=16, max=4096, help="Width and height in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same samples.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    energies: Annotated[
+        str, typer.Option(help="Store layers at these photon energies too, keV, such as 40,70.")
+    ] = "",
+    engine: Annotated[
+        str, typer.Option(help="Where to work: local, or ray for Ray Data on a cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster.", show_default="a new local one")
+    ] = None,
 ) -> None:
     """Write paired samples (mask, bone, soft tissue, joints) as WebDataset shards with a manifest.
 
@@ -25,8 +34,14 @@ def build(
     """
     from maskel_core.data.build import build_shards
 
+    try:
+        further = tuple(float(value) for value in energies.split(",") if value.strip())
+    except ValueError:
+        misuse(f"{energies!r} is no list of numbers.")
     with progress_bar("Samples") as progress:
-        build_shards(count, size, seed, out, workers, progress)
+        build_shards(
+            count, size, seed, out, workers, progress, energies=further, engine=engine, address=address
+        )
     say(f"{count} samples in {out}")
 
 

@@ -4,43 +4,58 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import torch
 from maskel_core.anatomy.asset import ASSET_PATH, default_anatomy
+from maskel_core.data.engines import run_units
 from maskel_core.data.sample import make_sample
-from maskel_core.data.shards import checksum, write_shard
+from maskel_core.data.shards import ShardWriter, checksum
 from maskel_core.errors import MaskelError
+from maskel_core.projection.attenuation import attenuation
 from maskel_core.version import __version__
 
 CHUNK = 256
 """Samples made as one unit of work; each gives one shard per split."""
-
-SPLITS = ("train", "val", "test")
 
 
 def _done_marker(out: Path, chunk: int) -> Path:
     return out / f"chunk-{chunk:05d}.json"
 
 
-def _build_chunk(chunk: int, count: int, size: int, seed: int, out: Path) -> int:
-    """Make the samples of one chunk and write its shards and its marker; returns how many samples."""
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there in full or not at all, even when the process is killed."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _build_chunk(
+    number: int, count: int, size: int, seed: int, out: Path, chunk: int, energies: tuple[float, ...]
+) -> int:
+    """Make the samples of one chunk and write its shards and then its marker; returns how many samples."""
     torch.set_num_threads(1)
     anatomy = default_anatomy()
-    indices = range(chunk * CHUNK, min(count, (chunk + 1) * CHUNK))
+    writers: dict[str, ShardWriter] = {}
+    indices = range(number * chunk, min(count, (number + 1) * chunk))
     with torch.inference_mode():
-        samples = [make_sample(anatomy, seed, index, size) for index in indices]
+        for index in indices:
+            sample = make_sample(anatomy, seed, index, size, energies)
+            if sample.split not in writers:
+                writers[sample.split] = ShardWriter(out / f"{sample.split}-{number:05d}.tar")
+            writers[sample.split].add(sample)
     shards = {}
-    for split in SPLITS:
-        chosen = [s for s in samples if s.split == split]
-        if chosen:
-            path = out / f"{split}-{chunk:05d}.tar"
-            write_shard(path, chosen)
-            shards[path.name] = {"split": split, "samples": len(chosen), "sha256": checksum(path)}
-    _done_marker(out, chunk).write_text(json.dumps(shards, sort_keys=True))
-    return len(samples)
+    for split in sorted(writers):
+        writer = writers[split]
+        writer.close()
+        shards[writer.path.name] = {
+            "split": split,
+            "samples": writer.samples,
+            "sha256": checksum(writer.path),
+        }
+    _write_whole(_done_marker(out, number), json.dumps(shards, sort_keys=True))
+    return len(indices)
 
 
 def build_shards(
@@ -50,24 +65,34 @@ def build_shards(
     out: Path,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    chunk: int = CHUNK,
+    energies: tuple[float, ...] = (),
+    engine: str = "local",
+    address: str | None = None,
 ) -> Path:
     """Build a set of samples; a killed build continues where it stopped.
 
-    The result depends on count, size and seed alone, not on the number of workers or on interruptions.
+    The result depends on count, size, seed, chunk and energies alone, not on engine, number of workers or interruptions.
 
     Args:
         count: Number of samples over all splits.
         size: Edge of the pictures, pixels.
         seed: Of the set.
-        out: Folder for shards and ``manifest.json``.
+        out: Folder for shards and ``manifest.json``; on a cluster, one that all its machines share.
         workers: Processes.
         progress: Called with samples done and samples in all.
+        chunk: Samples made as one unit of work; what a killed build makes again at most, by worker.
+        energies: Further photon energies to store layers at, keV.
+        engine: ``local`` or ``ray``.
+        address: Of a running Ray cluster.
 
     Returns:
         Path of the manifest.
 
     Raises:
-        MaskelError: ``bad_count``, ``bad_size``, or ``data_mismatch`` when the folder holds another set.
+        MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_engine``, ``ray_missing``, or
+            ``data_mismatch`` when the folder holds another set.
     """
     if count < 1:
         raise MaskelError("bad_count", f"Cannot build {count} samples.", "Ask for at least one sample.")
@@ -82,6 +107,8 @@ def build_shards(
         "seed": seed,
         "version": __version__,
         "asset": checksum(ASSET_PATH),
+        "chunk": chunk,
+        "energies": list(energies),
     }
     recipe_file = out / "recipe.json"
     if recipe_file.exists() and json.loads(recipe_file.read_text()) != recipe:
@@ -90,27 +117,25 @@ def build_shards(
             f"{out} holds another data set.",
             "Choose an empty folder, or delete this one first.",
         )
-    recipe_file.write_text(json.dumps(recipe, sort_keys=True))
+    for energy in energies:
+        attenuation(default_anatomy(), energy)
+    _write_whole(recipe_file, json.dumps(recipe, sort_keys=True))
 
-    chunks = range((count + CHUNK - 1) // CHUNK)
-    open_chunks = [c for c in chunks if not _done_marker(out, c).exists()]
-    done = count - sum(min(count, (c + 1) * CHUNK) - c * CHUNK for c in open_chunks)
+    numbers = range((count + chunk - 1) // chunk)
+    open_chunks = [n for n in numbers if not _done_marker(out, n).exists()]
+    done = count - sum(min(count, (n + 1) * chunk) - n * chunk for n in open_chunks)
     report = progress or (lambda _done, _all: None)
     report(done, count)
-    if workers <= 1:
-        for chunk in open_chunks:
-            done += _build_chunk(chunk, count, size, seed, out)
-            report(done, count)
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            futures = [pool.submit(_build_chunk, c, count, size, seed, out) for c in open_chunks]
-            for future in as_completed(futures):
-                done += future.result()
-                report(done, count)
+    work = partial(
+        _build_chunk, count=count, size=size, seed=seed, out=out.resolve(), chunk=chunk, energies=energies
+    )
+    for made in run_units(work, open_chunks, engine, workers, address):
+        done += made
+        report(done, count)
 
     shards: dict[str, object] = {}
-    for chunk in chunks:
-        shards |= json.loads(_done_marker(out, chunk).read_text())
+    for number in numbers:
+        shards |= json.loads(_done_marker(out, number).read_text())
     manifest = out / "manifest.json"
-    manifest.write_text(json.dumps({**recipe, "shards": shards}, indent=1, sort_keys=True))
+    _write_whole(manifest, json.dumps({**recipe, "shards": shards}, indent=1, sort_keys=True))
     return manifest

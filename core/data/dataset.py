@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
-from maskel_core.data.shards import read_shard
+from maskel_core.data.shards import check_shard, read_shard
 from maskel_core.errors import MaskelError
 from maskel_core.pipeline.letterbox import Letterbox
 from numpy.typing import NDArray
@@ -58,7 +59,8 @@ def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
     """Samples of one split, in shard order: keys ``mask``, ``bone``, ``soft`` (arrays), ``meta`` (dict), ``key``.
 
     Raises:
-        MaskelError: ``data_missing`` when no shard of the split exists, ``data_damaged`` when a sample lacks a part.
+        MaskelError: ``data_missing`` when no shard of the split exists, ``data_damaged`` when a shard is
+            not what the manifest says, or a sample lacks a part.
     """
     shards = sorted(Path(folder).glob(f"{split}-*.tar"))
     if not shards:
@@ -67,9 +69,28 @@ def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
             f"No shard {split}-*.tar in {folder}.",
             "Make one with `maskel data build --out DIR`, or name another folder.",
         )
+    sums = _checksums(Path(folder), split)
+    for name in sums.keys() - {shard.name for shard in shards}:
+        check_shard(Path(folder) / name, sums[name])
     for shard in shards:
-        for sample in read_shard(shard):
-            yield _complete(sample, shard)
+        if shard.name in sums:
+            check_shard(shard, sums[shard.name])
+        try:
+            for sample in read_shard(shard):
+                yield _complete(sample, shard)
+        except (tarfile.TarError, ValueError, OSError) as error:
+            raise MaskelError(
+                "data_damaged", f"{shard.name} cannot be read: {error}.", "Build the shards again."
+            ) from error
+
+
+def _checksums(folder: Path, split: str) -> dict[str, str]:
+    """SHA-256 by shard name from the manifest; empty where there is none."""
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return {}
+    shards = json.loads(manifest.read_text("utf-8")).get("shards", {})
+    return {name: shard["sha256"] for name, shard in shards.items() if shard["split"] == split}
 
 
 def _complete(sample: dict[str, Any], shard: Path) -> dict[str, Any]:

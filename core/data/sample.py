@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Sample:
         bone: float16 (S, S), bone line integral.
         soft: float16 (S, S), soft-tissue line integral.
         meta: JSON-ready description with the named joints.
+        extra: Layers at further energies by name (``bone70``, ``soft70``: at 70 keV), float16 (S, S).
     """
 
     key: str
@@ -39,6 +40,7 @@ class Sample:
     bone: np.ndarray
     soft: np.ndarray
     meta: dict[str, Any]
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def split_of(body_seed: int) -> str:
@@ -77,7 +79,9 @@ def sample_camera(rng: np.random.Generator, figure: Figure) -> Camera:
     return Camera(loose.yaw, loose.pitch, loose.roll, tuple(target.tolist()), height, distance)
 
 
-def make_sample(anatomy: Anatomy, seed: int, index: int, size: int) -> Sample:
+def make_sample(
+    anatomy: Anatomy, seed: int, index: int, size: int, energies: tuple[float, ...] = ()
+) -> Sample:
     """The sample number ``index`` of the set with this seed; the same on every machine and in any order.
 
     Args:
@@ -85,27 +89,39 @@ def make_sample(anatomy: Anatomy, seed: int, index: int, size: int) -> Sample:
         seed: Of the whole set.
         index: Number of the sample.
         size: Edge of the pictures, pixels.
+        energies: Further photon energies to store layers at, keV.
+
+    Raises:
+        MaskelError: ``bad_energy``.
     """
     body_seed = seed * 1_000_003 + index // VIEWS_PER_BODY
     view_rng = np.random.default_rng([body_seed, index % VIEWS_PER_BODY, 1])
     figure = sample_figure(anatomy, np.random.default_rng([body_seed, 0]), view_rng)
     camera = sample_camera(view_rng, figure)
-    projection = project_figure(anatomy, figure, camera, size)
+    default = float(anatomy["tissue.energy_kev"])
+    projection = project_figure(anatomy, figure, camera, size, energies=(default, *energies))
+    extra = {
+        f"{layer}{energy:g}": values.half().numpy()
+        for energy, pair in zip(energies, projection.energies[1:], strict=True)
+        for layer, values in zip(("bone", "soft"), pair, strict=True)
+    }
     mask = (projection.mask * 255).round().to(torch.uint8).numpy()
     split = split_of(body_seed)
     joints = {}
     for name, (x, y, depth) in zip(JOINT_NAMES, projection.joints.tolist(), strict=True):
         visible = 0 <= x <= size - 1 and 0 <= y <= size - 1
         joints[name] = {"x": round(x, 3), "y": round(y, 3), "depth": round(depth, 4), "visible": visible}
+    traits = {k: round(v, 4) for k, v in figure.phenotypes.items()}
     key = f"{seed:04d}{index:08d}"
     meta = {
         "key": key,
         "seed": [seed, index],
         "split": split,
-        "body": {"seed": body_seed, **{k: round(v, 4) for k, v in figure.phenotypes.items()}},
+        "body": {"seed": body_seed, "years": round(figure.years, 2), **traits},
         "pose_class": figure.pose.name,
         "camera": camera.as_dict(),
-        "energy_kev": round(float(anatomy["tissue.energy_kev"]), 3),
+        "energy_kev": round(default, 3),
+        "further_energies_kev": list(energies),
         "joints": joints,
     }
     return Sample(
@@ -115,4 +131,5 @@ def make_sample(anatomy: Anatomy, seed: int, index: int, size: int) -> Sample:
         projection.bone.half().numpy(),
         projection.soft.half().numpy(),
         meta,
+        extra,
     )

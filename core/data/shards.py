@@ -6,12 +6,13 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from maskel_core.data.sample import Sample
+from maskel_core.errors import MaskelError
 from PIL import Image
 
 
@@ -33,20 +34,40 @@ def _png(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> None:
-    """Write samples to a tar file; the same samples give the same bytes. A file appears whole or not at all."""
-    part = path.with_suffix(".part")
-    with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for sample in samples:
-            _add(tar, f"{sample.key}.mask.png", _png(sample.mask))
-            _add(tar, f"{sample.key}.bone.npy", _npy(sample.bone))
-            _add(tar, f"{sample.key}.soft.npy", _npy(sample.soft))
-            _add(tar, f"{sample.key}.json", json.dumps(sample.meta, sort_keys=True).encode())
-    part.replace(path)
+class ShardWriter:
+    """A tar file that grows sample by sample; the same samples give the same bytes.
+
+    It appears under its name when closed, whole or not at all.
+
+    Args:
+        path: Of the shard.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.samples = path, 0
+        self._part = path.with_suffix(".part")
+        self._tar = tarfile.open(self._part, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+
+    def add(self, sample: Sample) -> None:
+        """Append a sample."""
+        _add(self._tar, f"{sample.key}.mask.png", _png(sample.mask))
+        layers = {"bone": sample.bone, "soft": sample.soft, **sample.extra}
+        for name, layer in layers.items():
+            _add(self._tar, f"{sample.key}.{name}.npy", _npy(layer))
+        _add(self._tar, f"{sample.key}.json", json.dumps(sample.meta, sort_keys=True).encode())
+        self.samples += 1
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._tar.close()
+        self._part.replace(self.path)
 
 
 def read_shard(path: Path) -> Iterator[dict[str, Any]]:
-    """Samples of a shard: ``key``, ``mask`` uint8, ``bone`` and ``soft`` float16 (S, S), ``meta``."""
+    """Samples of a shard: ``key``, ``mask`` uint8, ``bone`` and ``soft`` float16 (S, S), ``meta``.
+
+    Layers at further energies, when there are any, are named ``bone70``, ``soft70`` (keV).
+    """
     current: dict[str, Any] = {}
     with tarfile.open(path) as tar:
         for member in tar:
@@ -76,3 +97,19 @@ def checksum(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def check_shard(path: Path, wanted: str) -> None:
+    """Compare a shard with its checksum.
+
+    Raises:
+        MaskelError: ``data_damaged``.
+    """
+    if not path.is_file() or checksum(path) != wanted:
+        what = "is not what was written" if path.is_file() else "is missing"
+        raise MaskelError(
+            "data_damaged",
+            f"{path.name} {what}.",
+            f"Delete {path.name} and chunk-{path.stem.rpartition('-')[2]}.json, and build the set again: "
+            "the rest is kept.",
+        )
