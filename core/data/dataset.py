@@ -1,23 +1,23 @@
-"""Samples of a shard folder in memory, letterboxed and augmented into training batches."""
+"""Samples of a shard folder, letterboxed and augmented into training batches."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
+from maskel_core.anatomy.joints import MIRRORED
+from maskel_core.data.cache import Metas, joints_of, map_cache, write_cache
 from maskel_core.data.shards import check_shard, read_shard
 from maskel_core.errors import MaskelError
 from maskel_core.pipeline.letterbox import Letterbox
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 
@@ -105,7 +105,7 @@ def _complete(sample: dict[str, Any], shard: Path) -> dict[str, Any]:
 
 
 class SampleStore:
-    """One split of a shard folder in memory.
+    """One split of a shard folder; mapped from the disk when it comes from the cache file, else in memory.
 
     Attributes:
         masks: uint8 (N, H, W).
@@ -119,7 +119,7 @@ class SampleStore:
         masks: NDArray[np.uint8],
         layers: NDArray[np.float16],
         joints: NDArray[np.float32],
-        metas: list[dict[str, Any]],
+        metas: Sequence[dict[str, Any]],
     ) -> None:
         self.masks, self.layers, self.joints, self.metas = masks, layers, joints, metas
 
@@ -130,40 +130,37 @@ class SampleStore:
     def open(
         cls, folder: Path | str, split: str, limit: int | None = None, cache: bool = True
     ) -> SampleStore:
-        """Read a split, from the cache file beside the shards when that is current.
+        """Open a split by the cache file beside the shards, made first when it is not current.
+
+        Arrays of the cache are read from the disk as they are used, so that memory does not grow with the set.
 
         Args:
             folder: Folder of the shards.
             split: ``"train"``, ``"val"`` or ``"test"``.
             limit: Read at most so many samples.
-            cache: Read and write ``SPLIT.cache.safetensors``; only for whole splits.
+            cache: Use ``SPLIT.cache.safetensors``; written for whole splits only.
 
         Raises:
             MaskelError: ``data_missing``, ``data_damaged``.
         """
         folder = Path(folder)
         path = folder / f"{split}.cache.safetensors"
+        if not cache or (limit is not None and not path.exists()):
+            return cls._read(folder, split, limit)
         stamp = _stamp(folder, split)
-        if cache and path.exists():
-            arrays = load_file(path)
-            metas = json.loads(arrays.pop("metas").tobytes())
-            if arrays.pop("stamp").tobytes().decode() == stamp:
-                store = cls(arrays["masks"], arrays["layers"], arrays["joints"], metas)
-                return store if limit is None else store.take(limit)
-        store = cls._read(folder, split, limit)
-        if cache and limit is None:
-            text = json.dumps(store.metas).encode()
-            save_file(
-                {
-                    "masks": store.masks,
-                    "layers": store.layers,
-                    "joints": store.joints,
-                    "metas": np.frombuffer(text, dtype=np.uint8).copy(),
-                    "stamp": np.frombuffer(stamp.encode(), dtype=np.uint8).copy(),
-                },
-                path,
-            )
-        return store
+        arrays = _current(path, stamp)
+        if arrays is None:
+            if limit is not None:
+                return cls._read(folder, split, limit)
+            try:
+                write_cache(path, read_shards(folder, split), _count(folder, split), stamp)
+            except (ValueError, tarfile.TarError) as error:
+                raise MaskelError(
+                    "data_damaged", f"The {split} split of {folder}: {error}.", "Build the shards again."
+                ) from error
+            arrays = map_cache(path)
+        store = cls(arrays["masks"], arrays["layers"], arrays["joints"], Metas(arrays["metas"]))
+        return store if limit is None else store.take(limit)
 
     @classmethod
     def _read(cls, folder: Path, split: str, limit: int | None) -> SampleStore:
@@ -171,9 +168,7 @@ class SampleStore:
         for sample in read_shards(folder, split):
             masks.append(sample["mask"])
             layers.append(np.stack([sample["bone"], sample["soft"]]).astype(np.float16))
-            points = sample["meta"].get("joints", {})
-            found = [points.get(name) for name in JOINT_NAMES]
-            joints.append([(p["x"], p["y"]) if p else (np.nan, np.nan) for p in found])
+            joints.append(joints_of(sample["meta"]))
             metas.append(sample["meta"])
             if limit is not None and len(masks) >= limit:
                 break
@@ -181,7 +176,8 @@ class SampleStore:
 
     def take(self, limit: int) -> SampleStore:
         """The first ``limit`` samples."""
-        return self.pick(np.arange(min(limit, len(self))))
+        metas = self.metas[:limit]
+        return SampleStore(self.masks[:limit], self.layers[:limit], self.joints[:limit], metas)
 
     def pick(self, indices: NDArray[np.integer]) -> SampleStore:
         """The samples with these numbers, in this order."""
@@ -247,8 +243,28 @@ class SampleStore:
 
 
 def _stamp(folder: Path, split: str) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"cache 2\n")
     for shard in sorted(folder.glob(f"{split}-*.tar")):
         stat = shard.stat()
         digest.update(f"{shard.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _current(path: Path, stamp: str) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a cache file that was made of these shards."""
+    if not path.exists():
+        return None
+    try:
+        arrays = map_cache(path)
+    except (ValueError, KeyError, OSError):
+        return None
+    return arrays if arrays["stamp"].tobytes().decode() == stamp else None
+
+
+def _count(folder: Path, split: str) -> int:
+    """Number of samples, by the names in the shards."""
+    count = 0
+    for shard in sorted(folder.glob(f"{split}-*.tar")):
+        with tarfile.open(shard) as tar:
+            count += sum(member.name.endswith(".mask.png") for member in tar)
+    return count
