@@ -74,7 +74,7 @@ def write_cache(path: Path, samples: Iterable[dict[str, Any]], count: int, stamp
     each: Iterator[dict[str, Any]] = iter(samples)
     first = next(each)
     shape = first["mask"].shape
-    arrays = {
+    arrays: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
         "layers": (np.dtype(np.float16), (count, 2, *shape)),
         "joints": (np.dtype(np.float32), (count, len(JOINT_NAMES), 2)),
         "masks": (np.dtype(np.uint8), (count, *shape)),

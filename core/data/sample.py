@@ -101,11 +101,11 @@ def make_sample(
     default = float(anatomy["tissue.energy_kev"])
     projection = project_figure(anatomy, figure, camera, size, energies=(default, *energies))
     extra = {
-        f"{layer}{energy:g}": values.half().numpy()
+        f"{layer}{energy:g}": values.half().cpu().numpy()
         for energy, pair in zip(energies, projection.energies[1:], strict=True)
         for layer, values in zip(("bone", "soft"), pair, strict=True)
     }
-    mask = (projection.mask * 255).round().to(torch.uint8).numpy()
+    mask = (projection.mask * 255).round().to(torch.uint8).cpu().numpy()
     split = split_of(body_seed)
     joints = {}
     for name, (x, y, depth) in zip(JOINT_NAMES, projection.joints.tolist(), strict=True):
@@ -128,8 +128,8 @@ def make_sample(
         key,
         split,
         mask,
-        projection.bone.half().numpy(),
-        projection.soft.half().numpy(),
+        projection.bone.half().cpu().numpy(),
+        projection.soft.half().cpu().numpy(),
         meta,
         extra,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from maskel_core.projection import Camera, signed_thickness
+from maskel_core.projection import Camera, rasterise, signed_thickness
 
 
 def thickness(mesh: trimesh.Trimesh, camera: Camera, size: int = 256) -> torch.Tensor:
@@ -86,6 +86,39 @@ def test_what_lies_outside_the_picture_is_cut_off_not_wrapped() -> None:
     got = thickness(box, Camera(height=0.3), 64)
     assert got.shape == (64, 64)
     assert torch.all(got[32] > 0.09)
+
+
+def test_parts_of_the_table_add_up_to_the_whole(monkeypatch) -> None:
+    ball = trimesh.creation.icosphere(3, 0.1)
+    camera = Camera(height=0.3, yaw=0.3, distance=1.0)
+    whole = thickness(ball, camera, 128)
+    monkeypatch.setattr(rasterise, "_CHUNK", 50)
+    assert torch.equal(thickness(ball, camera, 128), whole)
+
+
+def test_corners_on_pixel_centres_and_flat_triangles_count_once() -> None:
+    # Edges run through pixel centres, and four of the sides are seen edge-on.
+    box = trimesh.creation.box((0.5, 0.5, 0.5))
+    got = thickness(box, Camera(height=1.0), 17)
+    assert set(got.unique().tolist()) == {0.0, 0.5}
+    assert int((got > 0).sum()) in (64, 72, 81)
+
+
+def test_leaks_are_none_at_any_angle_of_slivers() -> None:
+    needle = trimesh.creation.cylinder(0.05, 0.2, sections=2000)
+    for yaw in (0.0, 0.3, math.pi / 2):
+        for distance in (None, 0.5):
+            got = thickness(needle, Camera(height=0.22, yaw=yaw, pitch=0.4, distance=distance), 300)
+            assert got.min() > -2e-5
+            assert got.max() < 0.22
+
+
+def test_nothing_to_draw_gives_an_empty_picture() -> None:
+    points = torch.tensor([[5.0, 5.0, 1.0], [5.2, 5.0, 1.0], [5.0, 5.2, 1.0]])
+    for faces in (torch.zeros(0, 3, dtype=torch.int64), torch.tensor([[0, 0, 0]])):
+        got = signed_thickness(points, faces, (9, 9), perspective=False)
+        assert got.shape == (1, 9, 9)
+        assert not got.any()
 
 
 def test_front_view_has_the_left_hand_on_the_right_of_the_picture() -> None:
