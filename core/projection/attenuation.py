@@ -36,17 +36,28 @@ def attenuation(anatomy: Anatomy, energy: float) -> torch.Tensor:
     return (table[:, low].log() * (1 - share) + table[:, high].log() * share).exp()
 
 
+def attenuation_at(anatomy: Anatomy, energies: tuple[float, ...], years: float) -> torch.Tensor:
+    """Attenuation of every tissue of a person, float (T, E), 1/m.
+
+    Mineral above soft tissue scales with age (see ``maskel_core.anatomy.age.mineral``).
+
+    Raises:
+        MaskelError: ``bad_energy``.
+    """
+    names = anatomy.names["tissues"]
+    hard = torch.tensor([n in MINERALISED for n in names], device=anatomy.device).unsqueeze(1)
+    mu = torch.stack([attenuation(anatomy, energy) for energy in energies], dim=1)
+    base = mu[names.index("muscle")]
+    return torch.where(hard, base + (mu - base) * mineral(years), mu)
+
+
 def layer_matrix(anatomy: Anatomy, energies: tuple[float, ...], years: float) -> torch.Tensor:
     """What a metre of each tissue adds to each layer, float (T, 2 * energies): bone and soft at each energy.
 
-    Mineral above soft tissue scales with age (see ``maskel_core.anatomy.age.mineral``).
+    Raises:
+        MaskelError: ``bad_energy``.
     """
-    names = anatomy.names["tissues"]
-    hard = torch.tensor([n in MINERALISED for n in names], device=anatomy.device)
-    base = names.index("muscle")
-    columns = []
-    for energy in energies:
-        mu = attenuation(anatomy, energy)
-        bone = torch.where(hard, mu[base] + (mu - mu[base]) * mineral(years), torch.zeros_like(mu))
-        columns += [bone, torch.where(hard, torch.zeros_like(mu), mu)]
-    return torch.stack(columns, dim=1)
+    mu = attenuation_at(anatomy, energies, years)
+    hard = torch.tensor([n in MINERALISED for n in anatomy.names["tissues"]], device=anatomy.device)
+    bone, soft = mu * hard.unsqueeze(1), mu * ~hard.unsqueeze(1)
+    return torch.stack([bone, soft], dim=2).flatten(1)

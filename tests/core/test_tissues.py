@@ -1,0 +1,108 @@
+"""Fat and the tissues of whole bodies against reference figures."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from maskel_core.anatomy.age import parameter_of
+from maskel_core.anatomy.asset import Anatomy, default_anatomy
+from maskel_core.anatomy.fat import body_fat, layer_factors, muscle_surface, volume
+from maskel_core.anatomy.figure import Figure, make_figure
+from maskel_core.anatomy.pose import Limb, Pose
+from maskel_core.projection import Camera
+from maskel_core.projection.attenuation import attenuation
+from maskel_core.projection.xray import project_tissues
+
+
+@pytest.fixture(scope="module")
+def anatomy() -> Anatomy:
+    return default_anatomy()
+
+
+def person(anatomy: Anatomy, years: float, **changes: float) -> Figure:
+    arm = Limb(abduction=0.3)
+    traits = {"gender": 0.0, "muscle": 0.5, "weight": 0.5, "height": 0.4, "proportions": 0.5, **changes}
+    return make_figure(anatomy, {**traits, "age": parameter_of(years)}, Pose("standing", (arm, arm)))
+
+
+def litres(anatomy: Anatomy, figure: Figure) -> dict[str, float]:
+    centre = tuple(((figure.skin.amin(0) + figure.skin.amax(0)) / 2).tolist())
+    height = float((figure.skin.amax(0) - figure.skin.amin(0)).max()) * 1.05
+    lengths = project_tissues(anatomy, figure, Camera(target=centre, height=height), 256).lengths
+    pixel = (height / 256) ** 2
+    return {n: float(v.sum()) * pixel * 1e3 for n, v in zip(anatomy.names["tissues"], lengths, strict=True)}
+
+
+def test_fat_follows_build_age_and_sex() -> None:
+    assert body_fat(22.0, 30.0, 0.0) > body_fat(22.0, 30.0, 1.0) + 0.09
+    assert body_fat(30.0, 30.0, 1.0) > body_fat(22.0, 30.0, 1.0)
+    assert body_fat(24.0, 70.0, 1.0) > body_fat(24.0, 30.0, 1.0)
+    # Deurenberg's own worked values: a man of 30 with 25 kg/m2 has 20.7 %, a boy of 10 with 17 kg/m2 has 16.5 %.
+    assert body_fat(25.0, 30.0, 1.0) == pytest.approx(0.207, abs=0.001)
+    assert body_fat(17.0, 10.0, 1.0) == pytest.approx(0.165, abs=0.001)
+
+
+def test_volume_of_a_box() -> None:
+    corners = torch.tensor([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 2.0) for z in (0.0, 3.0)]) + 5
+    trimesh = pytest.importorskip("trimesh")
+    hull = trimesh.convex.convex_hull(corners.numpy())
+    assert volume(torch.tensor(hull.vertices), torch.tensor(hull.faces)) == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("years", [0.1, 6.0, 30.0, 80.0])
+def test_the_layer_under_the_skin_holds_the_fat_it_should(anatomy: Anatomy, years: float) -> None:
+    figure = person(anatomy, years)
+    rest = figure.shape.vertices[0]
+    stature = float(rest[:, 2].max() - rest[:, 2].min())
+    faces = anatomy["body.faces"]
+    inner = muscle_surface(anatomy, figure.skin, stature, years, 1.0)
+    whole = volume(figure.skin, faces)
+    mass = whole * 1040
+    fat = (whole - volume(inner, faces)) * 900 / mass
+    assert fat == pytest.approx(0.8 * body_fat(mass / stature**2, years, 1.0), rel=0.03)
+    depth = (inner - figure.skin).norm(dim=1) / stature
+    assert depth.max() < 0.02
+    assert depth[layer_factors(anatomy) < 0.13].max() < 0.25 * depth.max()
+
+
+def test_a_mans_tissues_have_the_volumes_of_the_reference_man(anatomy: Anatomy) -> None:
+    found = litres(anatomy, person(anatomy, 30.0))
+    # ICRP publication 89: brain 1.45 kg, lungs with blood and air 3 to 5 l, cortical bone 2.3 l, teeth 46 g.
+    assert 1.1 < found["brain"] < 1.8
+    assert 1.8 < found["lung"] < 6.0
+    assert 1.4 < found["cortical"] < 3.2
+    assert 0.008 < found["tooth"] < 0.06
+    assert 8.0 < found["fat"] < 20.0
+    assert 60.0 < sum(found.values()) < 85.0
+
+
+def test_children_have_a_larger_share_of_brain(anatomy: Anatomy) -> None:
+    child, man = litres(anatomy, person(anatomy, 2.0)), litres(anatomy, person(anatomy, 30.0))
+    assert child["brain"] / sum(child.values()) > 2 * man["brain"] / sum(man.values())
+
+
+@pytest.mark.parametrize(
+    ("tissue", "density", "values"),
+    [
+        ("cortical", 1.92, (0.6655, 0.3148, 0.2229)),
+        ("muscle", 1.05, (0.2688, 0.2048, 0.1823)),
+        ("fat", 0.95, (0.2396, 0.1974, 0.1800)),
+        ("brain", 1.04, (0.2717, 0.2058, 0.1831)),
+        ("lung", 0.26, (0.2699, 0.2053, 0.1826)),
+    ],
+)
+def test_attenuation_agrees_with_nist(
+    anatomy: Anatomy, tissue: str, density: float, values: tuple[float, float, float]
+) -> None:
+    # Hubbell & Seltzer, NISTIR 5632: mass attenuation of the ICRU 44 tissues at 40, 60 and 80 keV, cm2/g.
+    row = anatomy.names["tissues"].index(tissue)
+    for energy, value in zip((40.0, 60.0, 80.0), values, strict=True):
+        assert float(attenuation(anatomy, energy)[row]) == pytest.approx(100 * density * value, rel=0.015)
+
+
+def test_soft_tissues_come_in_the_order_of_a_radiograph(anatomy: Anatomy) -> None:
+    mu = dict(zip(anatomy.names["tissues"], attenuation(anatomy, 60.0).tolist(), strict=True))
+    order = ["air", "lung", "fat", "muscle", "cartilage", "spongiosa", "cortical", "tooth"]
+    assert all(mu[a] < mu[b] for a, b in pairwise(order))
