@@ -190,7 +190,7 @@ def shield(wearer: Wearer, random: np.random.Generator, strength: float) -> Surf
     elbow, wrist, shoulder = (wearer.landmark(f"{n}_{side}") for n in ("elbow", "wrist", "shoulder"))
     along = unit(wrist - elbow)
     body = (wearer.landmark("t6") + wearer.landmark("l1")) / 2
-    outward = (elbow + wrist) / 2 - body
+    outward: Array = (elbow + wrist) / 2 - body
     outward = unit(outward - along * (along @ outward) + 0.25 * random.normal(size=3))
     size = (0.16 + 0.28 * strength) * wearer.unit
     centre = 0.35 * elbow + 0.65 * wrist + 0.055 * wearer.unit * outward

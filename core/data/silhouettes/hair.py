@@ -221,10 +221,10 @@ def hair_bun(wearer: Wearer, random: np.random.Generator, strength: float) -> Su
         bumps = 1 + 0.08 * waves(knot.points, random, 0.05 * scale)
         knot = Surface(centre + (knot.points - centre) * bumps[:, None], knot.faces)
         parts.append(scalp.worn(knot))
-    polar, turn = scalp.roots(14, random, top=0.7)
-    heading = _flow(polar, turn, 0.8, 0.0) + random.normal(0, 0.3, (14, 3))
+    polars, turns = scalp.roots(14, random, top=0.7)
+    heading = _flow(polars, turns, 0.8, 0.0) + random.normal(0, 0.3, (14, 3))
     lengths = random.uniform(0.02, 0.09, 14) * scale
-    parts.append(locks(scalp.grow(polar, turn, lengths, heading, weight=0.35), 0.003 * scale))
+    parts.append(locks(scalp.grow(polars, turns, lengths, heading, weight=0.35), 0.003 * scale))
     return merge(parts)
 
 

@@ -88,4 +88,4 @@ def silhouette(
     inside = cover(points[:, :2], faces, fine, fine).view(np.uint8)
     columns = sum((inside[:, k::samples] for k in range(1, samples)), inside[:, ::samples])
     total = sum((columns[k::samples] for k in range(1, samples)), columns[::samples])
-    return total.astype(np.float32) / samples**2
+    return (total / samples**2).astype(np.float32)

@@ -14,6 +14,7 @@ from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import Figure
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.data.silhouettes.shapes import Array, Faces, Surface, unit
+from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.sparse import csr_matrix
 
@@ -222,7 +223,7 @@ class Wearer:
         offset = points - centres[level]
         x, y = (offset * front[level]).sum(1), (offset * side[level]).sum(1)
         column = np.rint(np.arctan2(y, x) / (2 * np.pi) * azimuths).astype(int) % azimuths
-        radius = np.zeros((levels, azimuths))
+        radius: Array = np.zeros((levels, azimuths))
         np.maximum.at(radius, (level, column), np.hypot(x, y))
         radius = _filled(radius)
         sums = np.zeros((levels, weights.shape[1]))
@@ -279,7 +280,7 @@ class Wearer:
         np.maximum.at(back, (place[:, 0], place[:, 1]), points[:, 1])
         return low, cell, minimum_filter(front, 3), maximum_filter(back, 3)
 
-    def laid_on_trunk(self, lines: Array, behind: Array, gap: float) -> Array:
+    def laid_on_trunk(self, lines: Array, behind: NDArray[np.bool_], gap: float | Array) -> Array:
         """Lines of posed points that run through the trunk, laid on it.
 
         Args:

@@ -1,0 +1,132 @@
+"""The world round a character: furniture that is part of it or stands before it, and bodies of few polygons."""
+
+from __future__ import annotations
+
+import numpy as np
+from maskel_core.data.silhouettes.shapes import Array, Surface, box, merge, strand
+from maskel_core.data.silhouettes.wearer import Wearer
+from maskel_core.projection.camera import Camera
+
+
+def low_poly(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
+    """The body in facets: its skin decimated by clustering vertices in cells of 1.5 to 8 cm at rest (Rossignac & Borrel 1993).
+
+    Replaces the body in the mask.
+    """
+    cell = (0.015 + 0.065 * strength) * wearer.unit
+    place = np.floor(wearer.rest / cell + random.uniform(0, 1, 3)).astype(np.int64)
+    place -= place.min(0)
+    extent = place.max(0) + 1
+    number = (place[:, 0] * extent[1] + place[:, 1]) * extent[2] + place[:, 2]
+    _, cluster = np.unique(number, return_inverse=True)
+    count = np.bincount(cluster)
+    points = np.stack([np.bincount(cluster, wearer.skin[:, axis]) / count for axis in range(3)], 1)
+    faces = cluster[wearer.faces]
+    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    return Surface(points, faces[whole])
+
+
+def _ground(wearer: Wearer) -> float:
+    return float(wearer.skin[:, 2].min())
+
+
+def _chair(middle: Array, way: Array, seat: float, wide: float, floor: float, back: float) -> Surface:
+    """A chair: seat height over the floor, half width, height of its back; ``way`` points to the front."""
+    side = np.array([-way[1], way[0], 0.0])
+    up = np.array([0, 0, 1.0])
+    at = middle * [1, 1, 0] + [0, 0, floor]
+    parts = [box(at + seat * up, np.stack([wide * side, wide * way, 0.02 * up]))]
+    for a in (-1, 1):
+        for b in (-1, 1):
+            foot = at + 0.9 * wide * (a * side + b * way)
+            parts.append(strand(np.stack([foot, foot + up * seat]), 0.02, 6))
+    rear = at - 0.95 * wide * way
+    for a in (-0.9, 0.0, 0.9):
+        parts.append(
+            strand(np.stack([rear + a * wide * side, rear + a * wide * side + up * (seat + back)]), 0.02, 6)
+        )
+    parts.append(
+        box(rear + up * (seat + 0.85 * back), np.stack([wide * side, 0.015 * way, 0.15 * back * up]))
+    )
+    return merge(parts)
+
+
+def furniture(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
+    """A chair, stool, crate or plinth that belongs to the character, where its pelvis or feet are: adds to the mask."""
+    floor, pelvis = _ground(wearer), wearer.landmark("pelvis")
+    front = wearer.transforms[wearer.joint("root")][:, :3] @ np.array([0, -1.0, 0])
+    way = front * [1, 1, 0]
+    way = way / max(float(np.linalg.norm(way)), 1e-6) if np.linalg.norm(way) > 0.2 else np.array([0, -1.0, 0])
+    thigh = float(np.linalg.norm(wearer.landmark("knee_l") - wearer.landmark("hip_l")))
+    high = float(pelvis[2] - floor - 0.09 * wearer.unit)
+    knees = (wearer.landmark("knee_l")[2] + wearer.landmark("knee_r")[2]) / 2
+    if pelvis[2] - knees < 0.5 * thigh and high > 0.1:
+        wide = (0.19 + 0.08 * strength) * wearer.unit
+        return _chair(pelvis + 0.06 * way, way, high, wide, floor, random.uniform(0.2, 0.6) * wearer.unit)
+    half = (0.2 + 0.35 * strength) * wearer.unit
+    middle = np.append((wearer.landmark("ankle_l") + wearer.landmark("ankle_r"))[:2] / 2, floor)
+    deep = random.uniform(0.03, 0.15) * wearer.unit
+    return box(middle - [0, 0, deep], np.array([half, half, deep]))
+
+
+def _before(wearer: Wearer, camera: Camera, along: float) -> tuple[Array, Array, Array]:
+    """A point before the body at a share of its height, the picture's right and the way to the camera."""
+    axes = camera.axes().numpy()
+    depth = (wearer.skin @ axes[2]).min()
+    middle = (wearer.skin.max(0) + wearer.skin.min(0)) / 2
+    point = middle + axes[2] * (depth - 0.1 * wearer.unit - middle @ axes[2])
+    low, high = wearer.skin[:, 2].min(), wearer.skin[:, 2].max()
+    return point + [0, 0, low + along * (high - low) - middle[2]], axes[0], -axes[2]
+
+
+def hidden_by_box(wearer: Wearer, random: np.random.Generator, strength: float, camera: Camera) -> Surface:
+    """A crate, wall or counter before the body: takes a corner or the feet out of the mask."""
+    size = (0.1 + 0.3 * strength) * wearer.stature
+    point, right, near = _before(wearer, camera, random.choice([0.0, 0.1, 0.5]))
+    aside = random.choice([-1, 1]) * random.uniform(0.3, 1.0) * size
+    wide = size * random.uniform(0.6, 2.5)
+    return box(
+        point + (aside + np.sign(aside) * 0.5 * wide) * right,
+        np.stack([wide * right, 0.05 * near, [0, 0, size]]),
+    )
+
+
+def hidden_by_pole(wearer: Wearer, random: np.random.Generator, strength: float, camera: Camera) -> Surface:
+    """A lamp post, tree, rope or railing before the body."""
+    point, right, _ = _before(wearer, camera, 0.5)
+    thick = (0.012 + 0.06 * strength) * wearer.stature * random.uniform(0.6, 1.2)
+    up = np.array([random.normal(0, 0.08), 0, 1.0]) * 2 * wearer.stature
+    foot = point + right * random.uniform(-0.18, 0.18) * wearer.stature
+    parts = [strand(np.stack([foot - up, foot + up]), thick, 10)]
+    if random.random() < 0.35:
+        step = 0.14 * wearer.stature
+        thin = 0.35 * thick
+        parts = [
+            strand(np.stack([foot + n * step * right - up, foot + n * step * right + up]), thin)
+            for n in range(-4, 5)
+        ]
+    return merge(parts)
+
+
+def hidden_by_furniture(
+    wearer: Wearer, random: np.random.Generator, strength: float, camera: Camera
+) -> Surface:
+    """A table or a chair before the body, seen from its side of the room."""
+    point, right, near = _before(wearer, camera, 0.0)
+    flat = near * [1, 1, 0]
+    way = flat / max(float(np.linalg.norm(flat)), 1e-6)
+    aside = random.uniform(-0.15, 0.15) * wearer.stature
+    floor = _ground(wearer)
+    if random.random() < 0.5:
+        wide = (0.10 + 0.06 * strength) * wearer.stature
+        seat, back = 0.26 * wearer.stature, 0.26 * wearer.stature
+        return _chair(point + aside * right + wide * near, way, seat, wide, floor, back)
+    high = (0.28 + 0.16 * strength) * wearer.stature
+    half = random.uniform(0.25, 0.5) * wearer.stature
+    side = np.array([-way[1], way[0], 0.0])
+    top = point * [1, 1, 0] + [0, 0, floor + high] + aside * right + 0.2 * near
+    parts = [box(top, np.stack([half * side, 0.15 * way, [0, 0, 0.02]]))]
+    for a in (-0.92, 0.92):
+        leg = top + a * half * side
+        parts.append(strand(np.stack([leg, leg - [0, 0, high]]), 0.028, 6))
+    return merge(parts)
