@@ -85,7 +85,15 @@ def silhouette(
     faces = surface.faces
     if camera.distance is not None:
         faces = faces[(points[:, 2][faces] > _NEAREST).all(1)]
-    inside = cover(points[:, :2], faces, fine, fine).view(np.uint8)
-    columns = sum((inside[:, k::samples] for k in range(1, samples)), inside[:, ::samples])
-    total = sum((columns[k::samples] for k in range(1, samples)), columns[::samples])
-    return (total / samples**2).astype(np.float32)
+    if not len(faces):
+        return np.zeros((size, size), np.float32)
+    used = points[:, :2] if len(faces) == len(surface.faces) else points[faces.ravel(), :2]
+    low = np.clip(np.floor(used.min(0) / samples), 0, size).astype(int)
+    high = np.clip(np.ceil((used.max(0) + 1) / samples), low, size).astype(int)
+    columns, rows = (high - low) * samples
+    inside = cover(points[:, :2] - low * samples, faces, rows, columns).view(np.uint8)
+    across = sum((inside[:, k::samples] for k in range(1, samples)), inside[:, ::samples])
+    total = sum((across[k::samples] for k in range(1, samples)), across[::samples])
+    out = np.zeros((size, size), np.float32)
+    out[low[1] : high[1], low[0] : high[0]] = total * np.float32(1 / samples**2)
+    return out

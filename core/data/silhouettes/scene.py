@@ -76,7 +76,7 @@ def _before(wearer: Wearer, camera: Camera, along: float) -> tuple[Array, Array,
     middle = (wearer.skin.max(0) + wearer.skin.min(0)) / 2
     point = middle + axes[2] * (depth - 0.1 * wearer.unit - middle @ axes[2])
     low, high = wearer.skin[:, 2].min(), wearer.skin[:, 2].max()
-    return point + [0, 0, low + along * (high - low) - middle[2]], axes[0], -axes[2]
+    return point - [0, 0, middle[2] - low - along * (high - low)], axes[0], -axes[2]
 
 
 def hidden_by_box(wearer: Wearer, random: np.random.Generator, strength: float, camera: Camera) -> Surface:
