@@ -41,10 +41,9 @@ def _chair(middle: Array, way: Array, seat: float, wide: float, floor: float, ba
             foot = at + 0.9 * wide * (a * side + b * way)
             parts.append(strand(np.stack([foot, foot + up * seat]), 0.02, 6))
     rear = at - 0.95 * wide * way
-    for a in (-0.9, 0.0, 0.9):
-        parts.append(
-            strand(np.stack([rear + a * wide * side, rear + a * wide * side + up * (seat + back)]), 0.02, 6)
-        )
+    for share in (-0.9, 0.0, 0.9):
+        foot = rear + share * wide * side
+        parts.append(strand(np.stack([foot, foot + up * (seat + back)]), 0.02, 6))
     parts.append(
         box(rear + up * (seat + 0.85 * back), np.stack([wide * side, 0.015 * way, 0.15 * back * up]))
     )
