@@ -31,6 +31,9 @@ def _entries(name: str) -> list[tuple[str, float, float, float, float]]:
         return [("high", 0.17, 1.2, 1.7, 15.2)]
     if name.startswith("metatarsal"):
         return [("back" if name.endswith("1") else "front", 0.16, 1.5, 3.0, 15.0)]
+    if name.startswith("toe_phalanx"):
+        # At one to four years at the base of each phalanx, joined at thirteen to sixteen.
+        return [("back", 0.17, 1.0, 2.5, 14.5)]
     return []
 
 

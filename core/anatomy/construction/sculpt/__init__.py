@@ -54,7 +54,10 @@ def shell(name: str, field: DistanceField, *, faces: int | None = None, cortex=N
     if inner.values.max() > field.voxel:
         parts.append(Part("core", inner, int(count * 0.6), "spongiosa", "cortical"))
         if how.core == "marrow":
-            canal = np.minimum(inner.values - 0.0004, 0.62 * field.extent() / 2 - np.abs(field.along()))
+            # The canal narrows to a point in the spongy bone of either end; it does not stop at a wall.
+            place = np.clip((2 * np.abs(field.along()) / field.extent() - 0.42) / 0.40, 0, 1)
+            taper = place * place * (3 - 2 * place) * inner.values.max()
+            canal = inner.values - 0.0004 - taper
             solid = DistanceField(canal.astype(np.float32), field.origin, field.voxel)
             parts.append(Part("canal", solid, int(count * 0.3), "marrow", "spongiosa"))
     return Solid(name, tuple(parts), epiphyses(name, field))
@@ -71,9 +74,9 @@ def _even_vault(field: DistanceField) -> DistanceField:
 
 def _sculptors() -> list[Sculptor]:
     # Imported here: the sculptors import ``shell`` from this module.
-    from maskel_core.anatomy.construction.sculpt import head, pelvis, shoulder, spine, thorax
+    from maskel_core.anatomy.construction.sculpt import head, leg, pelvis, shoulder, spine, thorax
 
-    return [head.sculpt, pelvis.sculpt, shoulder.sculpt, spine.sculpt, thorax.sculpt]
+    return [head.sculpt, leg.sculpt, pelvis.sculpt, shoulder.sculpt, spine.sculpt, thorax.sculpt]
 
 
 def sculpt_skeleton(

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from maskel_core.anatomy.construction.remesh import DistanceField
+from maskel_core.anatomy.construction.sculpt.leg import TOES, toe_chain
 from maskel_core.anatomy.construction.sculpt.smooth import sample
 from maskel_core.anatomy.construction.sculpt.solid import Solid
 
@@ -17,7 +18,12 @@ _CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezi
 def articulations() -> list[tuple[str, str, float]]:
     """Bones that meet: the one that gives way, the other, and the gap between them in mm at adult size."""
     pairs = [(upper, lower, 1.6) for upper, lower in pairwise(_SPINE)]
-    pairs += [("tibia", "femur", 3.6), ("patella", "femur", 3.0), ("fibula", "tibia", 1.5)]
+    pairs += [
+        ("c1", "skull", 1.8),
+        ("tibia", "femur", 3.6),
+        ("patella", "femur", 3.0),
+        ("fibula", "tibia", 1.5),
+    ]
     pairs += [("talus", "tibia", 3.0), ("talus", "fibula", 2.0), ("calcaneus", "talus", 2.0)]
     pairs += [("ulna", "humerus", 2.4), ("radius", "humerus", 2.4), ("radius", "ulna", 1.6)]
     pairs += [("lunate", "radius", 1.8), ("scaphoid", "radius", 1.8)]
@@ -40,6 +46,10 @@ def articulations() -> list[tuple[str, str, float]]:
         if one.startswith("metatarsal"):
             pairs += [(one, other, 1.2) for other in tarsals[2:7]]
     pairs += [(f"toe_phalanx{i}", f"metatarsal{k}", 1.2) for i in range(1, 15) for k in range(1, 6)]
+    for toe in TOES:
+        chain = toe_chain(toe)
+        pairs += [(far, near, 1.2) for near, far in pairwise(chain)]
+    pairs += [(f"metatarsal{k + 1}", f"metatarsal{k}", 1.0) for k in range(1, 5)]
     return pairs
 
 

@@ -56,7 +56,7 @@ def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> t
         hip: (3,) centre of the femoral head, metres.
         sacrum: The finished sacrum, from which the sacroiliac joint keeps it 2 mm away.
     """
-    base = smoothed(mesh, 0.001, 0.0028)
+    base = smoothed(mesh, 0.001, 0.0028, true_size=True)
     grid = Grid.like(base)
     p, solid = grid.points, base.values
     opening = _OPENING / np.linalg.norm(_OPENING)
@@ -68,7 +68,9 @@ def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> t
     solid = union(solid, ellipsoid(p, front + np.array([0.002, 0.004, -0.006]), [0.008, 0.009, 0.012]), 0.010)
     solid = union(solid, ellipsoid(p, back, [0.007, 0.009, 0.011]), 0.010)
     lower_spine = front + np.array([0.029, 0.014, -0.044])
-    solid = union(solid, ellipsoid(p, lower_spine, [0.008, 0.009, 0.011]), 0.014)
+    solid = union(
+        solid, ellipsoid(p, lower_spine + np.array([0.003, 0.004, 0.0]), [0.008, 0.010, 0.013]), 0.022
+    )
     seat = np.asarray(mesh.vertices)[np.asarray(mesh.vertices)[:, 2] < 0.90]
     seat = seat[seat[:, 1] > 0.185].mean(0)
     solid = union(solid, ellipsoid(p, seat + np.array([0, 0, 0.008]), [0.012, 0.014, 0.022]), 0.014)
@@ -151,11 +153,19 @@ def sacrum(mesh: trimesh.Trimesh, lumbar: DistanceField) -> DistanceField:
         np.array([0.008, 0.006, 0.003]),
     )
     solid = without(solid, canal, 0.002)
+    # The median crest stands on the bone behind the canal.
+    ridge = []
+    half = int(np.argmin(np.abs(p[:, 0, 0, 0])))
+    for z in np.linspace(top - 0.020, top - 0.078, 5):
+        column = base.values[half, :, int(np.argmin(np.abs(p[0, 0, :, 2] - z)))]
+        if (column > 0).any():
+            ridge.append([0.0, p[0, np.flatnonzero(column > 0)[-1], 0, 1] + 0.0005, z])
+    solid = union(solid, tube(p, np.array(ridge), np.linspace(0.0046, 0.0028, len(ridge)), 0.003), 0.006)
     tail = middle(bottom + 0.01)
-    for number in range(3):
-        place = np.array([0.0, tail[1] - 0.004 * number, bottom - 0.003 - 0.0095 * number])
+    for number in range(4):
+        place = np.array([0.0, tail[1] - 0.0030 * number, bottom + 0.002 - 0.0076 * number])
         solid = union(
-            solid, ellipsoid(p, place, np.array([0.0085, 0.0045, 0.0050]) * (1 - 0.22 * number)), 0.0
+            solid, ellipsoid(p, place, np.array([0.0095, 0.0050, 0.0045]) * (1 - 0.15 * number)), 0.002
         )
     solid = without(solid, sample(lumbar, p) + 0.0045)
     return grid.field(solid)
@@ -177,7 +187,7 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     solid = union(solid, capsule(p, hip, neck_end, 0.0150, 0.0165), 0.010)
     solid = union(solid, ellipsoid(p, great + np.array([0.007, 0.003, -0.004]), [0.010, 0.016, 0.020]), 0.010)
     shaft = vertices[np.abs(vertices[:, 2] - (hip[2] - 0.065)) < 0.02].mean(0)
-    solid = union(solid, ellipsoid(p, shaft + np.array([0.014, 0.010, 0.008]), [0.009, 0.010, 0.013]), 0.012)
+    solid = union(solid, ellipsoid(p, shaft + np.array([0.011, 0.011, 0.008]), [0.008, 0.009, 0.012]), 0.014)
     # Nothing of the neck stands over the head's own surface on the side of the socket.
     far = (p - hip.astype(np.float32)) @ (_OPENING / np.linalg.norm(_OPENING)).astype(np.float32) < -0.004
     solid = np.where(far, np.minimum(solid, sphere(p, hip, HEAD)), solid)
@@ -191,6 +201,31 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     )
     solid = without(solid, notch, 0.004)
     return grid.field(solid)
+
+
+def _greater_trochanter(vertices: np.ndarray, hip: np.ndarray) -> Epiphysis:
+    """The plate of the greater trochanter, across its base."""
+    high = vertices[vertices[:, 2] > hip[2] - 0.02]
+    tip = high[high[:, 0].argmin()]
+    normal = np.array([-0.80, 0.10, 0.59])
+    normal /= np.linalg.norm(normal)
+    return Epiphysis("femur_greater_trochanter", tip - 0.010 * normal, normal, 0.0024, 3.5, 16.5)
+
+
+def _triradiate(hip: np.ndarray) -> Epiphysis:
+    """The cartilage between ilium and the other two, through the socket.
+
+    Ischium and pubis ossify in the fourth and fifth month before birth and are half grown by then; they join the ilium at eleven
+    to fifteen in girls and fourteen to seventeen in boys (Scheuer & Black 2000). The age of appearance sets that size.
+    """
+    return Epiphysis(
+        "hip_bone_triradiate",
+        hip + np.array([0.0, 0.0, 0.003]),
+        np.array([0.0, 0.0, -1.0]),
+        0.0050,
+        -7.0,
+        14.5,
+    )
 
 
 def sculpt(meshes, origins, wanted=None):
@@ -207,9 +242,13 @@ def sculpt(meshes, origins, wanted=None):
     neck = np.array([0.66, -0.10, 0.74])
     # The head's ossification centre appears at about six months and joins the neck at sixteen (Scheuer & Black 2000).
     head = Epiphysis("femur_head", origins["femur_r"] - 0.009 * neck, neck, 0.0026, 0.5, 16.0)
+    # The greater trochanter's at two to five years, joined at sixteen or seventeen (the same).
+    trochanter = _greater_trochanter(np.asarray(meshes["femur"].vertices), origins["femur_r"])
     solids = {
-        "hip_bone": shell("hip_bone", hip, faces=7000, cortex=cortex),
+        "hip_bone": replace(
+            shell("hip_bone", hip, faces=7000, cortex=cortex), epiphyses=(_triradiate(origins["femur_r"]),)
+        ),
         "sacrum": shell("sacrum", tail, faces=5000, cortex=0.0009),
-        "femur": replace(bone, epiphyses=(*bone.epiphyses, head)),
+        "femur": replace(bone, epiphyses=(*bone.epiphyses, head, trochanter)),
     }
     return {n: s for n, s in solids.items() if wanted is None or n in wanted}

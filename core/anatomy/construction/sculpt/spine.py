@@ -1,4 +1,4 @@
-"""Vertebrae C2 to L5: a body with a waist, pedicles, an open canal, laminae, articular, transverse and spinous processes.
+"""Vertebrae C1 to L5: a body with a waist, pedicles, an open canal, laminae, articular, transverse and spinous processes.
 
 Dimensions are means of adults after Panjabi et al. ("Cervical human vertebrae", Spine 1991; "Thoracic human vertebrae",
 Spine 1991; "Human lumbar vertebrae", Spine 1992), rounded and interpolated between levels. Places and spacing are the source's.
@@ -17,6 +17,7 @@ from maskel_core.anatomy.construction.sculpt.primitives import (
     capsule,
     ellipsoid,
     intersection,
+    tube,
     union,
     without,
 )
@@ -80,7 +81,7 @@ def centres(meshes: dict[str, trimesh.Trimesh]) -> np.ndarray:
     return path
 
 
-def _frame(path: np.ndarray, index: int) -> np.ndarray:
+def frame(path: np.ndarray, index: int) -> np.ndarray:
     """Rows right, back and up of the vertebra, up along the spine."""
     below, above = path[max(index, 1)], path[max(index - 1, 0)]
     if index + 1 < len(path):
@@ -173,9 +174,7 @@ def vertebra(name: str, path: np.ndarray, voxel: float = 0.0007) -> DistanceFiel
     """
     index = LEVELS.index(name)
     level = Level.of(name)
-    gaps = [np.linalg.norm(path[index] - path[i]) for i in (index - 1, index + 1) if 0 <= i < len(path)]
-    spacing = float(np.mean(gaps))
-    height = max(spacing - level.disc, 0.55 * spacing)
+    height, spacing = _height(path, index)
     margin = np.array([level.span / 2 + 0.008, 0.0, 0.0])
     depth = level.depth / 2 + level.canal_depth + level.spinous + 0.016
     low = (
@@ -185,7 +184,7 @@ def vertebra(name: str, path: np.ndarray, voxel: float = 0.0007) -> DistanceFiel
     )
     high = path[index] + margin + np.array([0, depth, 0.5 * spacing + 0.024])
     grid = Grid(low, high, voxel)
-    p = grid.local(path[index], _frame(path, index))
+    p = grid.local(path[index], frame(path, index))
     solid = _body(p, level, height)
     arch, canal = _arch(p, name, level, height, spacing)
     solid = union(solid, arch, 0.003)
@@ -201,12 +200,63 @@ def vertebra(name: str, path: np.ndarray, voxel: float = 0.0007) -> DistanceFiel
     return grid.field(solid)
 
 
+def _height(path: np.ndarray, index: int) -> tuple[float, float]:
+    """Height of a vertebra's body and the spacing of the levels about it, metres."""
+    gaps = [np.linalg.norm(path[index] - path[i]) for i in (index - 1, index + 1) if 0 <= i < len(path)]
+    spacing = float(np.mean(gaps))
+    return max(spacing - Level.of(LEVELS[index]).disc, 0.55 * spacing), spacing
+
+
+def atlas_height(path: np.ndarray) -> float:
+    """How far the middle of C1 lies above the centre of C2's body, metres."""
+    return _height(path, 0)[0] / 2 + 0.0095
+
+
+def atlas(path: np.ndarray, voxel: float = 0.0006) -> DistanceField:
+    """C1: a ring about the dens and the cord, two lateral masses, transverse processes with their foramina.
+
+    Widths after Doherty & Heggeness, "The quantitative anatomy of the atlas" (Spine 1994): 78 mm across, canal 32 mm long,
+    2 mm between the anterior arch and the dens.
+
+    Args:
+        path: (23, 3) centres of the bodies C2 to L5, metres.
+        voxel: Grid edge, metres.
+    """
+    centre = path[0] + atlas_height(path) * frame(path, 0)[2]
+    axes = np.eye(3)  # level, whatever the tilt of C2
+    reach = np.array([0.043, 0.045, 0.022])
+    grid = Grid(centre - reach, centre + reach, voxel)
+    p = grid.local(centre, axes)
+    q = p.copy()
+    q[..., 0] = np.abs(q[..., 0])
+    mass = ellipsoid(q, [0.0195, -0.0005, 0.0], [0.0085, 0.0105, 0.0088])
+    # Hollow facets for the condyles above and flat ones for C2 below.
+    mass = intersection(mass, 0.0058 + 0.22 * (q[..., 0] - 0.0195) - p[..., 2], 0.002)
+    mass = intersection(mass, 0.0062 + 0.30 * (0.0195 - q[..., 0]) + p[..., 2], 0.002)
+    # Both arches are bows of evenly thick bone: half ellipses about the middle of the ring.
+    turn = np.linspace(0.0, 1.05, 9)
+    front = np.stack([0.0185 * np.sin(turn), -0.0005 - 0.0118 * np.cos(turn), 0 * turn], axis=1)
+    turn = np.linspace(0.0, 1.30, 11)
+    back = np.stack([0.0200 * np.sin(turn), 0.0030 + 0.0255 * np.cos(turn), 0 * turn], axis=1)
+    tall = np.array([1.0, 1.0, 0.62], dtype=np.float32)
+    solid = union(mass, tube(q * tall, front, np.full(len(front), 0.0028)), 0.004)
+    solid = union(solid, tube(q * tall, back, np.full(len(back), 0.0027)), 0.004)
+    solid = union(solid, ellipsoid(p, [0, -0.0145, -0.0005], [0.0045, 0.0030, 0.0042]), 0.003)
+    solid = union(solid, ellipsoid(p, [0, 0.0305, 0.0], [0.0035, 0.0035, 0.0045]), 0.003)
+    tip = np.array([0.0362, 0.0030, -0.0012])
+    for start in ([0.0250, -0.0055, -0.0010], [0.0250, 0.0080, -0.0005]):
+        solid = union(solid, capsule(q, start, tip, 0.0024, 0.0030), 0.0025)
+    return grid.field(solid)
+
+
 def sculpt(meshes: dict[str, trimesh.Trimesh], origins: dict[str, np.ndarray], wanted=None):
-    """The vertebrae C2 to L5; see ``maskel_core.anatomy.construction.sculpt``."""
+    """The vertebrae C1 to L5; see ``maskel_core.anatomy.construction.sculpt``."""
     from maskel_core.anatomy.construction.sculpt import shell
 
     path = centres(meshes)
     solids = {}
+    if wanted is None or "c1" in wanted:
+        solids["c1"] = shell("c1", atlas(path), faces=1700, cortex=0.0009)
     for name in LEVELS:
         if wanted is not None and name not in wanted:
             continue
