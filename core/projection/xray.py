@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from maskel_core.anatomy.age import presence
 from maskel_core.anatomy.asset import Anatomy
+from maskel_core.anatomy.cavities import cavities
 from maskel_core.anatomy.fat import muscle_surface
 from maskel_core.anatomy.figure import Figure
 from maskel_core.projection.attenuation import layer_matrix
@@ -134,6 +135,12 @@ def _surfaces(
     faces.append(anatomy["body.faces"] + len(figure.bones))
     flesh = (matrix[tissue("muscle")] - matrix[tissue("fat")]).unsqueeze(0)
     weights.append(flesh.expand(len(faces[-1]), -1))
+
+    air = cavities(anatomy, figure.skin, figure.bones, figure.gas_seed)
+    faces.append(air.faces + len(figure.bones) + len(muscles))
+    points.append(air.points)
+    hollow = (matrix[tissue("air")] - matrix[tissue("muscle")]).unsqueeze(0)
+    weights.append(hollow.expand(len(air.faces), -1))
     return torch.cat(points), torch.cat(faces), torch.cat(weights)
 
 

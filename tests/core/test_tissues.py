@@ -8,8 +8,10 @@ import pytest
 import torch
 from maskel_core.anatomy.age import parameter_of
 from maskel_core.anatomy.asset import Anatomy, default_anatomy
+from maskel_core.anatomy.cavities import cavities
 from maskel_core.anatomy.fat import body_fat, layer_factors, muscle_surface, volume
 from maskel_core.anatomy.figure import Figure, make_figure
+from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.anatomy.pose import Limb, Pose
 from maskel_core.projection import Camera
 from maskel_core.projection.attenuation import attenuation
@@ -106,3 +108,47 @@ def test_soft_tissues_come_in_the_order_of_a_radiograph(anatomy: Anatomy) -> Non
     mu = dict(zip(anatomy.names["tissues"], attenuation(anatomy, 60.0).tolist(), strict=True))
     order = ["air", "lung", "fat", "muscle", "cartilage", "spongiosa", "cortical", "tooth"]
     assert all(mu[a] < mu[b] for a, b in pairwise(order))
+
+
+def closed_parts(cavities) -> list[float]:
+    """Volume of each closed surface, ml; fails when one is open."""
+    trimesh = pytest.importorskip("trimesh")
+    mesh = trimesh.Trimesh(cavities.points.numpy(), cavities.faces.numpy(), process=False)
+    assert mesh.is_watertight
+    return [float(part.volume) * 1e6 for part in mesh.split()]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_air_lies_in_closed_surfaces_of_anatomical_size_inside_the_body(anatomy: Anatomy, seed: int) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    figure = person(anatomy, 30.0)
+    parts = closed_parts(cavities(anatomy, figure.skin, figure.bones, seed))
+    assert min(parts) > 0.5
+    # The airway from the palate to the bronchi; then gas: a few to two hundred millilitres.
+    assert 30.0 < parts[0] < 80.0
+    assert 3.0 < sum(parts[3:]) < 250.0
+    # The skin's own mouth reaches back to the pharynx, so that nearness counts from the trachea down.
+    air = cavities(anatomy, figure.skin, figure.bones, seed).points.numpy()
+    below = air[air[:, 2] < float(figure.landmarks[JOINT_NAMES.index("c7"), 2])]
+    skin = trimesh.Trimesh(figure.skin.numpy(), anatomy["body.faces"].numpy(), process=False)
+    assert trimesh.proximity.ProximityQuery(skin).vertex(below)[0].min() > 0.012
+    low, high = air.min(0), air.max(0)
+    assert (figure.skin.numpy().min(0) < low).all()
+    assert (figure.skin.numpy().max(0) > high).all()
+
+
+def test_gas_is_the_same_for_the_same_seed(anatomy: Anatomy) -> None:
+    figure = person(anatomy, 30.0)
+    one, other = (cavities(anatomy, figure.skin, figure.bones, 5).points for _ in range(2))
+    assert torch.equal(one, other)
+    empty = cavities(anatomy, figure.skin, figure.bones, None)
+    assert len(empty.points) < len(one)
+
+
+def test_airway_is_as_wide_as_a_trachea_and_scales_with_age(anatomy: Anatomy) -> None:
+    sizes = {}
+    for years in (0.1, 5.0, 30.0):
+        figure = person(anatomy, years)
+        sizes[years] = closed_parts(cavities(anatomy, figure.skin, figure.bones, None))[0]
+    assert sizes[0.1] < 0.06 * sizes[30.0]
+    assert sizes[0.1] < sizes[5.0] < sizes[30.0]
