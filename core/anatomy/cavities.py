@@ -1,8 +1,9 @@
-"""Air inside the body: the airway in front of the spine and gas in stomach and colon, as closed surfaces in the posed body.
+"""Air inside the body: the airway in front of the spine and gas in stomach and bowel, as closed surfaces in the posed body.
 
-Their places come from the front edges of the posed vertebrae, so that they follow every body and pose. Sizes: Gray's Anatomy
-(trachea 18 mm wide, from C6 to its fork at T4/T5, right bronchus 25 degrees off the midline, left 45) and, for gas, Bendezu et
-al., "Colonic content in health", Neurogastroenterol Motil 28, 2016 (about 100 ml).
+Every vertex is a fixed sum of the frames of the posed vertebrae (their fronts and axes) and of the belly's depth and width there,
+so that the cavities follow every body and pose and one matrix product places them. Sizes: Gray's Anatomy (trachea 18 mm wide,
+from C6 to its fork at T4/T5, right bronchus 25 degrees off the midline, left 45) and, for gas, Bendezu et al., "Colonic content
+in health", Neurogastroenterol Motil 28, 2016 (about 100 ml).
 """
 
 from __future__ import annotations
@@ -14,33 +15,63 @@ import numpy as np
 import torch
 from maskel_core.anatomy.asset import Anatomy
 
-_RING = 14
+_LEVELS = (
+    *(f"c{i}" for i in range(2, 8)),
+    *(f"t{i}" for i in range(1, 13)),
+    *(f"l{i}" for i in range(1, 6)),
+)
+"""Vertebrae whose frames carry the cavities, from the top; the skull's frame follows them."""
+
+_FRAMES = (*_LEVELS, "skull")
+
+_PARTS = ("front", "forward", "left", "up", "depth", "width")
+"""Of a frame: the front of the vertebra's body; unit axes times the body's scale; forward and left times the belly's reach.
+Of the skull: the origin and the axes of its own space as they lie in the world."""
+
+_NOSE = ((0.047, 0.0045, -0.0455), (0.027, 0.0030, 0.0105))
+"""Middle and half axes (forward, left, up) of the air on one side of the septum, in the skull's space, metres."""
+
 _SPINE_LENGTH = 0.118
 """From the front of C7 to that of T6 in the adult that all sizes are stated for, metres."""
 
+_RING = 16
+
 _AIRWAY = (
-    # Vertebra, distance of the middle from the vertebra's front, half width, half depth: metres in an adult.
-    ("c2", 0.013, 0.010, 0.006),
-    ("c3", 0.013, 0.012, 0.007),
-    ("c4", 0.014, 0.011, 0.008),
-    ("c5", 0.017, 0.005, 0.008),
-    ("c6", 0.021, 0.008, 0.008),
-    ("c7", 0.021, 0.009, 0.008),
-    ("t1", 0.021, 0.009, 0.008),
-    ("t2", 0.022, 0.009, 0.008),
-    ("t3", 0.023, 0.009, 0.008),
-    ("t4", 0.024, 0.010, 0.008),
+    # Vertebra, how far above it, distance of the middle from the vertebra's front, half width, half depth: metres in an adult.
+    ("c2", 0.030, 0.013, 0.009, 0.005),
+    ("c2", 0.020, 0.015, 0.013, 0.009),
+    ("c2", 0.004, 0.012, 0.012, 0.007),
+    ("c3", 0.000, 0.012, 0.013, 0.007),
+    ("c4", 0.000, 0.014, 0.011, 0.008),
+    ("c5", 0.000, 0.018, 0.005, 0.008),
+    ("c6", 0.000, 0.022, 0.008, 0.008),
+    ("c7", 0.000, 0.022, 0.009, 0.008),
+    ("t1", 0.000, 0.022, 0.009, 0.008),
+    ("t2", 0.000, 0.022, 0.009, 0.008),
+    ("t3", 0.000, 0.023, 0.009, 0.008),
+    ("t4", 0.000, 0.024, 0.010, 0.008),
 )
-_BRONCHI = ((-1.0, 25.0, 0.030, 0.0070), (1.0, 45.0, 0.030, 0.0060))
+"""Nasopharynx, oropharynx, larynx with the narrow glottis, trachea."""
+
+_BRONCHI = ((-1.0, 25.0, 0.040, 0.0070), (1.0, 45.0, 0.045, 0.0060))
 """Side (left positive), angle to the midline, length and half width."""
 
 _COLON = {
-    "ascending": ((-0.80, 0.45, "l5"), (-0.82, 0.40, "l2")),
-    "transverse": ((-0.55, 0.72, "l2"), (0.0, 0.80, "l3"), (0.55, 0.70, "l2")),
-    "descending": ((0.84, 0.35, "l1"), (0.82, 0.38, "l4")),
-    "sigmoid": ((0.55, 0.45, "l5"), (0.15, 0.40, "l5")),
+    "ascending": ("up", 0.12, ((-0.74, 0.50, "l4"), (-0.80, 0.45, "l3"), (-0.78, 0.42, "l2"))),
+    "transverse": ("left", 0.28, ((-0.60, 0.72, "l2"), (0.0, 0.84, "l3"), (0.60, 0.70, "l1"))),
+    "descending": ("down", 0.14, ((0.82, 0.30, "l1"), (0.82, 0.34, "l3"), (0.74, 0.42, "l4"))),
+    "sigmoid": ("right", 0.10, ((0.46, 0.50, "l5"), (0.28, 0.52, "l5"), (0.08, 0.40, "l5"))),
 }
-"""Course of the colon: share of the half width (left positive), share of the depth from spine to belly, level."""
+"""Course of the colon: its direction, its length in an adult, and on the way the share of the half width (left positive), the
+share of the depth from spine to belly, and the level."""
+
+_SECTIONS = {
+    "up": ("forward", "left"),
+    "down": ("left", "forward"),
+    "left": ("up", "forward"),
+    "right": ("forward", "up"),
+}
+"""Axes of a course's cross-section, such that their cross product runs along it."""
 
 
 @dataclass
@@ -56,208 +87,272 @@ class Cavities:
     faces: torch.Tensor
 
 
-@dataclass
-class _Levels:
-    """Per vertebra, posed: its front (3,), rows to the front, the left and up (3, 3)."""
-
-    front: dict[str, torch.Tensor]
-    axes: dict[str, torch.Tensor]
-    scale: float
+@functools.lru_cache(maxsize=4)
+def _vertebra_points(anatomy: Anatomy) -> torch.Tensor:
+    """Bone vertices at the front of each vertebra's body and at its spinous process, int64 (levels, 2)."""
+    piece_bone = anatomy["piece.bone"][anatomy["bone.vertex_piece"]]
+    found = []
+    for name in _LEVELS:
+        rows = (piece_bone == anatomy.names["bones"].index(name)).nonzero().squeeze(1)
+        local = anatomy["bone.vertices"][rows]
+        aside = 3.0 * local[:, 0].abs()
+        found.append(
+            torch.stack([rows[(local[:, 1] + aside).argmin()], rows[(local[:, 1] - aside).argmax()]])
+        )
+    return torch.stack(found)
 
 
 @functools.lru_cache(maxsize=4)
-def _vertebra_points(anatomy: Anatomy) -> dict[str, tuple[int, int]]:
-    """Bone vertices at the front of each vertebra's body and at its spinous process."""
-    piece_bone = anatomy["piece.bone"][anatomy["bone.vertex_piece"]]
-    found = {}
-    for index, name in enumerate(anatomy.names["bones"]):
-        if name[0] in "ltc" and name[1:].isdigit():
-            rows = (piece_bone == index).nonzero().squeeze(1)
-            local = anatomy["bone.vertices"][rows]
-            aside = 3.0 * local[:, 0].abs()
-            front, back = (local[:, 1] + aside).argmin(), (local[:, 1] - aside).argmax()
-            found[name] = (int(rows[front]), int(rows[back]))
-    return found
+def _skull_space(anatomy: Anatomy) -> tuple[torch.Tensor, torch.Tensor]:
+    """Four vertices of the skull, int64 (4,), and what turns their places into the skull's axes and origin, float (4, 4)."""
+    owner = anatomy["piece.bone"][anatomy["bone.vertex_piece"]]
+    rows = (owner == anatomy.names["bones"].index("skull")).nonzero().squeeze(1)
+    local = anatomy["bone.vertices"][rows]
+    ends = torch.stack(
+        [local[:, 0].argmin(), local[:, 0].argmax(), local[:, 1].argmin(), local[:, 2].argmax()]
+    )
+    square = torch.cat([local[ends], torch.ones_like(local[:4, :1])], dim=1)
+    return rows[ends], torch.linalg.inv(square)
 
 
 @functools.lru_cache(maxsize=4)
 def _trunk(anatomy: Anatomy) -> torch.Tensor:
     """Skin vertices that mostly follow the pelvis or the lower spine, int64."""
     owner = anatomy["body.skin_joints"].gather(1, anatomy["body.skin_weights"].argmax(1, keepdim=True))
-    names = anatomy.names["joints"]
-    low = [i for i, n in enumerate(names) if n in ("root", "spine05", "spine04", "spine03", "spine02")]
+    low = [anatomy.joint(n) for n in ("root", "spine05", "spine04", "spine03", "spine02")]
     return torch.isin(owner.squeeze(1), torch.tensor(low, device=owner.device)).nonzero().squeeze(1)
 
 
-def _levels(anatomy: Anatomy, bones: torch.Tensor) -> _Levels:
-    points = _vertebra_points(anatomy)
-    order: list[str] = [*(f"c{i}" for i in range(2, 8)), *(f"t{i}" for i in range(1, 13))]
-    order += [f"l{i}" for i in range(1, 6)]
-    front = torch.stack([bones[points[n][0]] for n in order])
-    forward = torch.nn.functional.normalize(front - torch.stack([bones[points[n][1]] for n in order]), dim=1)
+def frames(anatomy: Anatomy, skin: torch.Tensor, bones: torch.Tensor) -> torch.Tensor:
+    """What places the cavities of a posed body, float (frames * 6, 3): ``_PARTS`` of every frame.
+
+    Args:
+        anatomy: The asset.
+        skin: float (V, 3), metres.
+        bones: float (N, 3), metres.
+    """
+    front, back = bones[_vertebra_points(anatomy)].unbind(1)
     steps = front[:-1] - front[1:]
     up = torch.cat([steps[:1], 0.5 * (steps[1:] + steps[:-1]), steps[-1:]])
-    left = torch.nn.functional.normalize(torch.linalg.cross(up, forward), dim=1)
+    left = torch.nn.functional.normalize(torch.linalg.cross(up, front - back), dim=1)
     # The spinous process hangs down, so that front to back of a vertebra is not level: the spine's own course is.
     up = torch.nn.functional.normalize(up, dim=1)
     forward = torch.linalg.cross(left, up)
-    axes = torch.stack([forward, left, up], dim=1)
-    scale = float((front[order.index("c7")] - front[order.index("t6")]).norm()) / _SPINE_LENGTH
-    return _Levels(dict(zip(order, front, strict=True)), dict(zip(order, axes, strict=True)), scale)
+    size = (front[_LEVELS.index("c7")] - front[_LEVELS.index("t6")]).norm() / _SPINE_LENGTH
+
+    # Reach of the belly at L3, short of its wall.
+    middle = _LEVELS.index("l3")
+    local = skin[_trunk(anatomy)] - front[middle]
+    ahead, aside, above = (local @ axis[middle] for axis in (forward, left, up))
+    slab = above.abs() < 0.03 * size
+    depth = torch.where(slab & (aside.abs() < 0.06 * size), ahead, 0 * ahead).amax()
+    width = torch.where(slab, aside.abs(), 0 * aside).amax()
+    depth = torch.minimum(torch.maximum(depth, 0.08 * size), 0.16 * size) - 0.025 * size
+    width = torch.minimum(torch.maximum(width, 0.10 * size), 0.16 * size) - 0.030 * size
+    parts = (front, forward * size, left * size, up * size, forward * depth, left * width)
+    vertebrae = torch.stack(parts, dim=1)
+
+    corners, space = _skull_space(anatomy)
+    leftwards, backwards, upwards, origin = space @ bones[corners]
+    none = torch.zeros_like(origin)
+    skull = torch.stack([origin, -backwards, leftwards, upwards, none, none])
+    return torch.cat([vertebrae, skull[None]]).flatten(0, 1)
 
 
-def tube(centres: torch.Tensor, across: torch.Tensor, along: torch.Tensor) -> Cavities:
-    """A closed tube of elliptic rings.
+def _at(level: str, **shares: float) -> np.ndarray:
+    """Weights (frames * 6,) of a sum of parts of one vertebra's frame."""
+    out = np.zeros((len(_FRAMES), len(_PARTS)))
+    for part, share in shares.items():
+        out[_FRAMES.index(level), _PARTS.index(part)] = share
+    return out.ravel()
+
+
+def tube(centres: np.ndarray, across: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A closed tube of elliptic rings: points (N, K) and faces (F, 3), in whatever space the rings are given.
 
     Args:
-        centres: float (R, 3), metres.
-        across: float (R, 3), half axes to one side.
-        along: float (R, 3), half axes to the front; ``along x across`` points from the first ring to the last.
+        centres: float (R, K).
+        across: float (R, K) or (R, ring, K), half axes to one side, at every angle if they vary round the ring.
+        along: The same to the front; ``along x across`` points from the first ring to the last.
     """
     rings = len(centres)
-    angle = torch.arange(_RING, device=centres.device, dtype=centres.dtype) * (2 * np.pi / _RING)
-    wall = centres[:, None] + along[:, None] * angle.cos()[:, None] + across[:, None] * angle.sin()[:, None]
-    points = torch.cat([wall.flatten(0, 1), centres[:1], centres[-1:]])
-    a = torch.arange(_RING, device=centres.device)
+    angle = np.arange(_RING) * (2 * np.pi / _RING)
+    across, along = (v if v.ndim == 3 else v[:, None] for v in (across, along))
+    wall = centres[:, None] + along * np.cos(angle)[:, None] + across * np.sin(angle)[:, None]
+    points = np.concatenate([wall.reshape(rings * _RING, -1), centres[:1], centres[-1:]])
+    a = np.arange(_RING)
     b = (a + 1) % _RING
-    row = torch.arange(rings - 1, device=centres.device)[:, None] * _RING
-    lower = torch.stack([row + a, row + b, row + _RING + b], dim=-1).flatten(0, 1)
-    upper = torch.stack([row + a, row + _RING + b, row + _RING + a], dim=-1).flatten(0, 1)
+    row = np.arange(rings - 1)[:, None] * _RING
+    lower = np.stack([row + a, row + b, row + _RING + b], axis=-1).reshape(-1, 3)
+    upper = np.stack([row + a, row + _RING + b, row + _RING + a], axis=-1).reshape(-1, 3)
     last = (rings - 1) * _RING
-    start = torch.stack([torch.full_like(a, rings * _RING), b, a], dim=1)
-    end = torch.stack([torch.full_like(a, rings * _RING + 1), last + a, last + b], dim=1)
-    return Cavities(points, torch.cat([lower, upper, start, end]))
+    start = np.stack([np.full_like(a, rings * _RING), b, a], axis=1)
+    end = np.stack([np.full_like(a, rings * _RING + 1), last + a, last + b], axis=1)
+    return points, np.concatenate([lower, upper, start, end])
 
 
-def _smooth(values: torch.Tensor, parts: int) -> torch.Tensor:
-    """Catmull-Rom interpolation of (R, C) through its rows, ``parts`` steps between two."""
-    ends = torch.cat([2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1]])
-    t = (torch.arange(parts, device=values.device, dtype=values.dtype) / parts)[:, None]
-    p0, p1, p2, p3 = ends[:-3, None], ends[1:-2, None], ends[2:-1, None], ends[3:, None]
+def _smooth(values: np.ndarray, parts: int) -> np.ndarray:
+    """Catmull-Rom interpolation of (R, K) through its rows, ``parts`` steps between two."""
+    ends = np.concatenate([2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1]])
+    t = (np.arange(parts) / parts)[:, None]
+    p0, p1, p2, p3 = (ends[i : len(ends) - 3 + i, None] for i in range(4))
     curve = 0.5 * (
         2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
     )
-    return torch.cat([curve.flatten(0, 1), values[-1:]])
+    return np.concatenate([curve.reshape(-1, values.shape[1]), values[-1:]])
 
 
-def airway(anatomy: Anatomy, bones: torch.Tensor) -> Cavities:
-    """Pharynx, larynx, trachea and main bronchi of a posed skeleton; bones float (N, 3), metres."""
-    levels = _levels(anatomy, bones)
-    return _airway(levels)
-
-
-def _airway(levels: _Levels) -> Cavities:
-    size = levels.scale
-    rings = []
-    for name, distance, wide, deep in _AIRWAY:
-        forward, left, _ = levels.axes[name]
-        centre = levels.front[name] + forward * (distance * size)
-        rings.append(torch.cat([centre, left * (-wide * size), forward * (deep * size)]))
-    rows = _smooth(torch.stack(rings), 3)
-    parts = [tube(rows[:, :3], rows[:, 3:6], rows[:, 6:])]
-    forward, left, up = levels.axes["t4"]
-    fork = rows[-1, :3]
-    for side, angle, length, wide in _BRONCHI:
-        turn = np.deg2rad(angle)
-        course = left * (side * np.sin(turn)) - up * np.cos(turn)
-        share = torch.linspace(0, 1, 6, device=fork.device)[:, None]
-        # It begins beside the trachea's end, so that no air is counted twice.
-        centres = fork + (left * (0.5 * side) - up * 0.7) * (wide * size) + course * share * (length * size)
-        across = torch.linalg.cross(course, forward) * (wide * size)
-        parts.append(tube(centres, across.expand(6, 3), (forward * (wide * size)).expand(6, 3)))
-    return joined(parts)
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    starts = np.cumsum([0] + [len(points) for points, _ in parts])
+    return np.concatenate([p for p, _ in parts]), np.concatenate(
+        [faces + start for (_, faces), start in zip(parts, starts, strict=False)]
+    )
 
 
 @functools.lru_cache(maxsize=1)
-def _ball() -> tuple[torch.Tensor, torch.Tensor]:
-    """A unit sphere of 320 triangles of the same volume as the round one."""
+def _airway() -> tuple[np.ndarray, np.ndarray]:
+    """Weights (N, frames * 6) and faces of nose, pharynx, larynx, trachea and main bronchi."""
+    rings = [
+        np.stack(
+            [
+                _at(level, front=1, forward=distance, up=above),
+                _at(level, left=-wide),
+                _at(level, forward=deep),
+            ]
+        )
+        for level, above, distance, wide, deep in _AIRWAY
+    ]
+    stacked = np.stack(rings)[::-1]
+    rows = np.stack([_smooth(stacked[:, i], 3) for i in range(3)], axis=1)
+    # From below upwards, so that forward x left runs along.
+    parts = [tube(rows[:, 0], -rows[:, 1], rows[:, 2])]
+    level, _, distance, _, _ = _AIRWAY[-1]
+    for side, angle, length, wide in _BRONCHI:
+        sine, cosine = side * np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))
+        # It begins beside the trachea's end, so that no air is counted twice.
+        begin = _at(level, front=1, forward=distance, left=0.5 * side * wide, up=-0.7 * wide)
+        course = _at(level, left=sine, up=-cosine)
+        share = np.linspace(0, 1, 6)
+        # Into the lung the bronchus branches and fades.
+        narrow = (wide * np.interp(share, (0, 0.7, 1), (1, 0.9, 0.4)))[:, None]
+        centres = (
+            begin + course * (share * length)[:, None] + _at(level, forward=-0.012) * share[:, None] ** 2
+        )
+        across = _at(level, up=-sine, left=-cosine) * narrow
+        parts.append(tube(centres, across, _at(level, forward=1) * narrow))
+    points, faces = _ball(2)
+    # Rather a box than an egg.
+    points = np.sign(points) * np.abs(points) ** 0.6
+    middle, half = np.array(_NOSE)
+    for side in (-1.0, 1.0):
+        ahead, left, above = middle * (1.0, side, 1.0)
+        place = _at("skull", front=1, left=left, forward=ahead, up=above)
+        parts.append((place + points * half @ _axes("skull"), faces))
+    return _joined(parts)
+
+
+@functools.lru_cache(maxsize=2)
+def _ball(halvings: int) -> tuple[np.ndarray, np.ndarray]:
+    """A unit sphere of 20 * 4 ** halvings triangles of the same volume as the round one."""
     t = (1 + 5**0.5) / 2
     # fmt: off
-    points = torch.tensor([
+    points = np.array([
         [-1, t, 0], [1, t, 0], [-1, -t, 0], [1, -t, 0], [0, -1, t], [0, 1, t],
         [0, -1, -t], [0, 1, -t], [t, 0, -1], [t, 0, 1], [-t, 0, -1], [-t, 0, 1],
     ])
-    faces = torch.tensor([
+    faces = np.array([
         [0, 11, 5], [0, 5, 1], [0, 1, 7], [0, 7, 10], [0, 10, 11], [1, 5, 9], [5, 11, 4], [11, 10, 2], [10, 7, 6], [7, 1, 8],
         [3, 9, 4], [3, 4, 2], [3, 2, 6], [3, 6, 8], [3, 8, 9], [4, 9, 5], [2, 4, 11], [6, 2, 10], [8, 6, 7], [9, 8, 1],
     ])
     # fmt: on
-    points = points / points.norm(dim=1, keepdim=True)
-    for _ in range(2):
-        edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-        unique, index = edges.sort(1).values.unique(dim=0, return_inverse=True)
+    points = points / np.linalg.norm(points, axis=1, keepdims=True)
+    for _ in range(halvings):
+        edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+        unique, index = np.unique(edges, axis=0, return_inverse=True)
         middle = points[unique].mean(1)
-        index = index.view(3, -1).T + len(points)
-        points = torch.cat([points, middle / middle.norm(dim=1, keepdim=True)])
+        ab, bc, ca = index.reshape(3, -1) + len(points)
+        points = np.concatenate([points, middle / np.linalg.norm(middle, axis=1, keepdims=True)])
         a, b, c = faces.T
-        ab, bc, ca = index.T
-        faces = torch.cat([torch.stack(f, 1) for f in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))])
+        faces = np.concatenate(
+            [np.stack(f, 1) for f in ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))]
+        )
     corners = points[faces]
-    volume = float((torch.linalg.cross(corners[:, 0], corners[:, 1]) * corners[:, 2]).sum() / 6)
+    volume = (np.cross(corners[:, 0], corners[:, 1]) * corners[:, 2]).sum() / 6
     return points * (4 / 3 * np.pi / volume) ** (1 / 3), faces
 
 
-def balls(centres: torch.Tensor, axes: torch.Tensor) -> Cavities:
-    """Ellipsoids; centres float (B, 3) and half axes as rows (B, 3, 3), right-handed, metres."""
-    points, faces = (t.to(centres.device) for t in _ball())
-    placed = centres[:, None] + points.to(centres) @ axes
-    step = torch.arange(len(centres), device=centres.device)[:, None, None] * len(points)
-    return Cavities(placed.flatten(0, 1), (faces + step).flatten(0, 1))
+def _axes(level: str) -> np.ndarray:
+    """Weights (3, frames * 6) of forward, left and up at a level: right-handed."""
+    return np.stack([_at(level, **{part: 1.0}) for part in ("forward", "left", "up")])
 
 
-def joined(parts: list[Cavities]) -> Cavities:
-    """Several surfaces as one."""
-    starts = np.cumsum([0] + [len(p.points) for p in parts]).tolist()
-    return Cavities(
-        torch.cat([p.points for p in parts]),
-        torch.cat([p.faces + start for p, start in zip(parts, starts, strict=False)]),
-    )
+def _sausage(course: np.ndarray, section: np.ndarray, radius: float, length: float, rng: np.random.Generator):
+    """Gas in a stretch of colon: a tube pinched by folds from alternating sides, round at both ends.
+
+    Args:
+        course: float (R, K), along the middle.
+        section: float (2, K), unit axes of the cross-section.
+        radius: Metres.
+        length: Metres.
+        rng: Source of randomness.
+    """
+    rings = len(course)
+    share = (np.arange(rings) + 0.5) / rings
+    envelope = (1 - np.abs(2 * share - 1) ** max(2.0, length / radius)) ** 0.5
+    sides = np.arange(_RING) * (2 * np.pi / _RING)
+    outline = np.ones((rings, _RING))
+    folds = max(1, round(length / (1.5 * radius)))
+    for fold in range(1, folds):
+        at, side = (fold + rng.uniform(-0.2, 0.2)) / folds, rng.uniform(0, 2 * np.pi)
+        depth = rng.uniform(0.25, 0.5) * np.exp(-(((share - at) * length / (0.28 * radius)) ** 2))
+        outline *= 1 - depth[:, None] * (0.5 + 0.5 * np.cos(sides - side)) ** 0.5
+    # Folds, stool and neighbours leave no gas round.
+    for wave in (2, 3):
+        outline *= 1 + rng.uniform(0.0, 0.14) * np.cos(wave * sides + rng.uniform(0, 2 * np.pi))
+    half = radius * envelope[:, None] * outline
+    return tube(course, half[..., None] * section[1], half[..., None] * section[0])
 
 
-def _belly(anatomy: Anatomy, skin: torch.Tensor, levels: _Levels) -> tuple[float, float]:
-    """Depth from the spine's front to the belly's skin and half the trunk's width at L3, metres."""
-    local = (skin[_trunk(anatomy)] - levels.front["l3"]) @ levels.axes["l3"].T
-    slab = local[local[:, 2].abs() < 0.03 * levels.scale]
-    if len(slab) < 8:
-        return 0.11 * levels.scale, 0.15 * levels.scale
-    front = slab[slab[:, 1].abs() < 0.06 * levels.scale][:, 0]
-    depth = float(front.max()) if len(front) else 0.11 * levels.scale
-    return depth, float(slab[:, 1].abs().quantile(0.95))
-
-
-def bowel_gas(anatomy: Anatomy, skin: torch.Tensor, levels: _Levels, rng: np.random.Generator) -> Cavities:
-    """Gas as one person has it at one time: a bubble in the stomach, rows of bubbles between the folds of the colon."""
-    size = levels.scale
-    depth, width = _belly(anatomy, skin, levels)
-    depth, width = min(depth, 0.16 * size), min(width, 0.16 * size)
-
-    def place(side: float, ahead: float, level: str) -> torch.Tensor:
-        forward, left, _ = levels.axes[level]
-        return (
-            levels.front[level]
-            + forward * (ahead * (depth - 0.025 * size))
-            + left * (side * (width - 0.03 * size))
+@functools.lru_cache(maxsize=64)
+def _bowel(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and faces of the gas as one person has it at one time: stomach, stretches of colon, bubbles in stool, rectum."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for direction, reach, stations in _COLON.values():
+        if rng.random() > 0.55 and parts:
+            continue
+        points = [_at(level, front=1, width=side, depth=ahead) for side, ahead, level in stations]
+        course = _smooth(np.stack(points), 40)
+        middle = stations[1][2]
+        section = np.stack([_at(middle, **{axis: 1.0}) for axis in _SECTIONS[direction]])
+        radius, length = rng.uniform(0.010, 0.020), min(rng.uniform(0.03, 0.12), 0.9 * reach)
+        begin = rng.uniform(0, 1 - length / reach)
+        where = np.linspace(begin, begin + length / reach, max(8, round(length / 0.003))) * (len(course) - 1)
+        row = np.minimum(where.astype(int), len(course) - 2)
+        between = (where - row)[:, None]
+        parts.append(
+            _sausage(course[row] * (1 - between) + course[row + 1] * between, section, radius, length, rng)
         )
-
-    centres, axes = [], []
-    chosen = [name for name in _COLON if rng.random() < 0.55] or ["transverse"]
-    for name in chosen:
-        course = _smooth(torch.stack([place(*at) for at in _COLON[name]]), 24)
-        travelled = torch.cat([course.new_zeros(1), (course[1:] - course[:-1]).norm(dim=1).cumsum(0)])
-        at = float(rng.uniform(0.0, 0.5)) * float(travelled[-1])
-        end = at + float(rng.uniform(0.02, 0.10)) * size
-        radius = float(rng.uniform(0.008, 0.016)) * size
-        while at < min(end, float(travelled[-1])):
-            index = int(torch.searchsorted(travelled, torch.tensor(at, device=travelled.device)))
-            grown = radius * float(rng.uniform(0.8, 1.15))
-            centres.append(course[min(index, len(course) - 1)])
-            axes.append(levels.axes["l3"] * grown)
-            at += 2.1 * 1.15 * radius
-    if rng.random() < 0.7:
-        half = torch.tensor(rng.uniform((0.016, 0.020, 0.011), (0.026, 0.034, 0.018)) * size).to(skin)
-        centres.append(place(0.45, 0.62, "l1"))
-        axes.append(levels.axes["l1"] * half[:, None])
-    return balls(torch.stack(centres), torch.stack(axes))
+    if rng.random() < 0.75:
+        # The bubble in the stomach's fundus under the left dome; its lower side is the fluid's level.
+        points, faces = _ball(2)
+        flat = points * rng.uniform((0.018, 0.022, 0.013), (0.026, 0.032, 0.019))
+        flat[:, 2] = np.maximum(flat[:, 2], -rng.uniform(0.002, 0.008))
+        parts.append((_at("t11", front=1, left=0.062, forward=0.014, up=0.002) + flat @ _axes("t11"), faces))
+    if rng.random() < 0.6:
+        points, faces = _ball(2)
+        half = rng.uniform((0.008, 0.010, 0.012), (0.014, 0.018, 0.022))
+        place = _at("l5", front=1, forward=0.020, up=-0.085, left=rng.uniform(-0.01, 0.01))
+        parts.append((place + points * half @ _axes("l5"), faces))
+    if rng.random() < 0.5:
+        # Stool holds small bubbles, most in the caecum and the ascending colon.
+        points, faces = _ball(1)
+        side, ahead, level = _COLON["ascending"][2][0]
+        for _ in range(int(rng.integers(8, 22))):
+            shift = np.clip(rng.normal(0, (0.008, 0.009, 0.016)), -0.03, 0.03)
+            place = _at(level, front=1, width=side, depth=ahead) + shift @ _axes(level)
+            parts.append((place + points * rng.uniform(0.0015, 0.004, 3) @ _axes(level), faces))
+    return _joined(parts)
 
 
 def cavities(anatomy: Anatomy, skin: torch.Tensor, bones: torch.Tensor, gas_seed: int | None) -> Cavities:
@@ -269,8 +364,6 @@ def cavities(anatomy: Anatomy, skin: torch.Tensor, bones: torch.Tensor, gas_seed
         bones: float (N, 3), metres.
         gas_seed: Seed of the gas in the bowel; None for an empty one.
     """
-    levels = _levels(anatomy, bones)
-    parts = [_airway(levels)]
-    if gas_seed is not None:
-        parts.append(bowel_gas(anatomy, skin, levels, np.random.default_rng(gas_seed)))
-    return joined(parts)
+    weights, faces = _airway() if gas_seed is None else _joined([_airway(), _bowel(gas_seed)])
+    placed = torch.from_numpy(weights).to(skin) @ frames(anatomy, skin, bones)
+    return Cavities(placed, torch.from_numpy(faces).to(skin.device))

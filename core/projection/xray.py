@@ -11,6 +11,7 @@ from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.cavities import cavities
 from maskel_core.anatomy.fat import muscle_surface
 from maskel_core.anatomy.figure import Figure
+from maskel_core.anatomy.hollows import closed_skin
 from maskel_core.projection.attenuation import layer_matrix
 from maskel_core.projection.camera import Camera
 from maskel_core.projection.rasterise import signed_thickness
@@ -103,19 +104,20 @@ def _project(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mask (S, S) and the channels (C, S, S) of a matrix (tissues, C) of what a metre of each tissue adds to each."""
     tissue = anatomy.names["tissues"].index
-    depth = _integrate(figure.skin, anatomy["body.faces"], None, camera, size * oversample)
+    skin = closed_skin(anatomy, figure.skin)
+    depth = _integrate(skin, anatomy["body.faces"], None, camera, size * oversample)
     inside = (depth > 1e-6).to(depth)
     mask, depth = F.avg_pool2d(torch.cat([inside, depth * inside])[None], oversample)[0]
     body = matrix[tissue("fat")].to(depth)[:, None, None] * depth
 
-    points, faces, steps = _surfaces(anatomy, figure, matrix)
+    points, faces, steps = _surfaces(anatomy, figure, skin, matrix)
     within = _integrate(points, faces, steps, camera, size * bone_oversample)
     within = F.avg_pool2d(within[None], bone_oversample)[0]
     return mask, (body + within * (mask > 0)).clamp(min=0)
 
 
 def _surfaces(
-    anatomy: Anatomy, figure: Figure, matrix: torch.Tensor
+    anatomy: Anatomy, figure: Figure, skin: torch.Tensor, matrix: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """All closed surfaces under the skin: vertices (N, 3), faces (F, 3), and what a metre inside adds (F, C)."""
     tissue = anatomy.names["tissues"].index
@@ -128,15 +130,13 @@ def _surfaces(
 
     lying = figure.shape.vertices[0, :, 2]
     stature = float(lying.max() - lying.min())
-    muscles = muscle_surface(
-        anatomy, figure.skin, stature, figure.years, 1.0 - figure.phenotypes.get("gender", 0.5)
-    )
+    muscles = muscle_surface(anatomy, skin, stature, figure.years, 1.0 - figure.phenotypes.get("gender", 0.5))
     points.append(muscles)
     faces.append(anatomy["body.faces"] + len(figure.bones))
     flesh = (matrix[tissue("muscle")] - matrix[tissue("fat")]).unsqueeze(0)
     weights.append(flesh.expand(len(faces[-1]), -1))
 
-    air = cavities(anatomy, figure.skin, figure.bones, figure.gas_seed)
+    air = cavities(anatomy, skin, figure.bones, figure.gas_seed)
     faces.append(air.faces + len(figure.bones) + len(muscles))
     points.append(air.points)
     hollow = (matrix[tissue("air")] - matrix[tissue("muscle")]).unsqueeze(0)

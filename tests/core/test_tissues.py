@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from maskel_core.anatomy.age import parameter_of
 from maskel_core.anatomy.asset import Anatomy, default_anatomy
-from maskel_core.anatomy.cavities import cavities
+from maskel_core.anatomy.cavities import Cavities, cavities
 from maskel_core.anatomy.fat import body_fat, layer_factors, muscle_surface, volume
-from maskel_core.anatomy.figure import Figure, make_figure
+from maskel_core.anatomy.figure import Figure, make_figure, sample_figure
+from maskel_core.anatomy.hollows import closed_skin
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.anatomy.pose import Limb, Pose
 from maskel_core.projection import Camera
 from maskel_core.projection.attenuation import attenuation
+from maskel_core.projection.rasterise import signed_thickness
 from maskel_core.projection.xray import project_tissues
 
 
@@ -110,7 +113,11 @@ def test_soft_tissues_come_in_the_order_of_a_radiograph(anatomy: Anatomy) -> Non
     assert all(mu[a] < mu[b] for a, b in pairwise(order))
 
 
-def closed_parts(cavities) -> list[float]:
+AIRWAY = 5
+"""Closed surfaces of an airway: pharynx with trachea, two bronchi, two sides of the nose."""
+
+
+def closed_parts(cavities: Cavities) -> list[float]:
     """Volume of each closed surface, ml; fails when one is open."""
     trimesh = pytest.importorskip("trimesh")
     mesh = trimesh.Trimesh(cavities.points.numpy(), cavities.faces.numpy(), process=False)
@@ -123,32 +130,93 @@ def test_air_lies_in_closed_surfaces_of_anatomical_size_inside_the_body(anatomy:
     trimesh = pytest.importorskip("trimesh")
     figure = person(anatomy, 30.0)
     parts = closed_parts(cavities(anatomy, figure.skin, figure.bones, seed))
-    assert min(parts) > 0.5
+    assert min(parts) > 0.01
     # The airway from the palate to the bronchi; then gas: a few to two hundred millilitres.
     assert 30.0 < parts[0] < 80.0
-    assert 3.0 < sum(parts[3:]) < 250.0
-    # The skin's own mouth reaches back to the pharynx, so that nearness counts from the trachea down.
+    assert all(2.0 < nose < 10.0 for nose in parts[3:AIRWAY])
+    assert 3.0 < sum(parts[AIRWAY:]) < 250.0
+    skin = closed_skin(anatomy, figure.skin).numpy()
     air = cavities(anatomy, figure.skin, figure.bones, seed).points.numpy()
-    below = air[air[:, 2] < float(figure.landmarks[JOINT_NAMES.index("c7"), 2])]
-    skin = trimesh.Trimesh(figure.skin.numpy(), anatomy["body.faces"].numpy(), process=False)
-    assert trimesh.proximity.ProximityQuery(skin).vertex(below)[0].min() > 0.012
-    low, high = air.min(0), air.max(0)
-    assert (figure.skin.numpy().min(0) < low).all()
-    assert (figure.skin.numpy().max(0) > high).all()
+    distance = trimesh.proximity.ProximityQuery(
+        trimesh.Trimesh(skin, anatomy["body.faces"].numpy(), process=False)
+    )
+    assert distance.vertex(air)[0].min() > 0.006
+    assert (skin.min(0) < air.min(0)).all()
+    assert (skin.max(0) > air.max(0)).all()
+
+
+def test_gas_stays_in_the_belly_and_out_of_the_bones(anatomy: Anatomy) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    pytest.importorskip("embreex")
+    first = len(cavities_of(anatomy, person(anatomy, 30.0), None).points)
+    astray = []
+    for seed in range(6):
+        figure = sample_figure(anatomy, np.random.default_rng([7, seed]), np.random.default_rng([8, seed]))
+        gas = cavities_of(anatomy, figure, seed).points[first:].numpy()
+        solid = [
+            (anatomy["bone.face_piece"] == int((anatomy["piece.bone"] == i).nonzero()[0]))
+            .nonzero()
+            .squeeze(1)
+            for i, name in enumerate(anatomy.names["bones"])
+            if name.startswith(("hip_bone", "rib", "lung", "sacrum", "l1", "l2", "l3", "l4", "l5"))
+        ]
+        faces = anatomy["bone.faces"][torch.cat(solid)].numpy()
+        within = trimesh.Trimesh(figure.bones.numpy(), faces, process=False).contains(gas)
+        body = trimesh.Trimesh(
+            closed_skin(anatomy, figure.skin).numpy(), anatomy["body.faces"].numpy(), process=False
+        )
+        astray.append((within.mean(), (~body.contains(gas)).mean()))
+    assert np.mean(astray, axis=0).max() < 0.02, astray
+
+
+def cavities_of(anatomy: Anatomy, figure: Figure, seed: int | None) -> Cavities:
+    return cavities(anatomy, figure.skin, figure.bones, seed)
 
 
 def test_gas_is_the_same_for_the_same_seed(anatomy: Anatomy) -> None:
     figure = person(anatomy, 30.0)
-    one, other = (cavities(anatomy, figure.skin, figure.bones, 5).points for _ in range(2))
+    one, other = (cavities_of(anatomy, figure, 5).points for _ in range(2))
     assert torch.equal(one, other)
-    empty = cavities(anatomy, figure.skin, figure.bones, None)
-    assert len(empty.points) < len(one)
+    assert len(cavities_of(anatomy, figure, None).points) < len(one)
+    volumes = [sum(closed_parts(cavities_of(anatomy, figure, seed))[AIRWAY:]) for seed in range(12)]
+    assert 20.0 < float(np.median(volumes)) < 160.0
 
 
 def test_airway_is_as_wide_as_a_trachea_and_scales_with_age(anatomy: Anatomy) -> None:
     sizes = {}
     for years in (0.1, 5.0, 30.0):
         figure = person(anatomy, years)
-        sizes[years] = closed_parts(cavities(anatomy, figure.skin, figure.bones, None))[0]
+        sizes[years] = closed_parts(cavities_of(anatomy, figure, None))[0]
     assert sizes[0.1] < 0.06 * sizes[30.0]
     assert sizes[0.1] < sizes[5.0] < sizes[30.0]
+
+
+def test_the_windpipe_shows_as_a_column_of_air(anatomy: Anatomy) -> None:
+    figure = person(anatomy, 30.0)
+    c7 = figure.landmarks[JOINT_NAMES.index("c7")].tolist()
+    lengths = project_tissues(anatomy, figure, Camera(target=tuple(c7), height=0.2), 200).lengths
+    air = lengths[anatomy.names["tissues"].index("air"), 100]
+    wide = float((air > 0.003).sum()) * 1e-3
+    # Gray: 18 mm wide and as deep, in the middle.
+    assert 0.014 < wide < 0.024
+    assert 0.013 < float(air.max()) < 0.024
+    assert abs(float((air > 0.003).nonzero().float().mean()) - 99.5) < 3.0
+
+
+def test_closed_lips_and_lids_hide_no_air(anatomy: Anatomy) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    template, faces = anatomy["body.template"], anatomy["body.faces"]
+    closed = closed_skin(anatomy, template)
+    assert trimesh.Trimesh(closed.numpy(), faces.numpy(), process=False).is_watertight
+    # A mouth of about 200 ml and two eyeballs.
+    gained = (volume(closed, faces) - volume(template, faces)) * 1e6
+    assert 120.0 < gained < 300.0
+    moved = (closed != template).any(1)
+    assert float(template[moved][:, 2].min()) > float(template[:, 2].max()) - 0.2
+    # From outside nothing changes.
+    square, flat = (300, 300), Camera(target=tuple(template.mean(0).tolist()), height=1.1)
+    seen = [
+        signed_thickness(flat.project(v, square), faces, square, perspective=False)[0] > 1e-6
+        for v in (template, closed)
+    ]
+    assert torch.equal(*seen)
