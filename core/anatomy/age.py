@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-_PARAMETER = (0.0, 0.05, 0.215, 0.415, 0.67, 0.77, 0.83, 1.0)
-_YEARS = (0.0, 1.0, 4.0, 11.0, 16.0, 18.0, 64.0, 110.0)
-"""anny's calibration of its age parameter by the growth standards of the World Health Organization."""
+_PARAMETER = (-1 / 3, 0.0, 0.05, 0.215, 0.415, 0.67, 0.77, 0.83, 1.0)
+_YEARS = (0.0, 0.5, 1.0, 4.0, 11.0, 16.0, 18.0, 64.0, 110.0)
+"""anny's calibration of its age parameter by the growth standards of the World Health Organization, from one year. Its
+newborn at -1/3 and its baby at 0 have the length and mass of the standards' medians at birth and at six months."""
 
 _MINERAL_YEARS = (0.0, 1.0, 5.0, 12.0, 20.0, 40.0, 60.0, 90.0)
 _MINERAL = (0.62, 0.68, 0.78, 0.87, 1.0, 1.0, 0.94, 0.80)
@@ -16,7 +17,7 @@ _MINERAL = (0.62, 0.68, 0.78, 0.87, 1.0, 1.0, 0.94, 0.80)
 
 
 def years_of(parameter: float) -> float:
-    """Age in years of the body parameter ``age`` (0 newborn to 1)."""
+    """Age in years of the body parameter ``age`` (-1/3 newborn to 1)."""
     return float(np.interp(parameter, _PARAMETER, _YEARS))
 
 

@@ -23,7 +23,8 @@ class Anatomy:
     Bones: ``bone.vertices`` (N, 3) in each bone's own space, ``bone.vertex_piece`` (N,), ``bone.faces`` (M, 3),
     ``bone.face_piece`` (M,), ``bone.affine`` (B, 3, 4), ``bone.affine_basis`` (K, B, 3, 4), ``bone.joint_weights`` and
     ``bone.joint_indices`` (B, 2), ``landmark.*`` for the named joints, ``anchor.*`` for the ends of bones that must meet their
-    neighbours.
+    neighbours, ``seat.*`` and ``slot.*`` for the joints that bones are seated in (see ``construction.seats``), ``cover.*`` for the skin over bones (see ``construction.covers``), ``bone.youngest`` the least body parameter ``age`` that they are fitted for.
+    Changes: ``change.vertex`` (N,), ``change.owner`` (N,) and ``change.shift`` (N, 3): local displacements of the skin.
     Pieces, the closed surfaces of the bones (P): ``piece.bone``, ``piece.inside`` and ``piece.outside`` (tissues that begin and
     end where a ray enters), ``piece.kind`` (see ``maskel_core.anatomy.age``), ``piece.appears``, ``piece.closes`` (years),
     ``piece.centre`` (P, 3) that ossification centres grow from. The file holds those of the axis and the right side.
@@ -31,7 +32,7 @@ class Anatomy:
 
     Args:
         tensors: As read from the file.
-        names: Lists of names: ``joints``, ``phenotypes``, ``bones``, ``landmarks``, ``tissues``.
+        names: Lists of names: ``joints``, ``phenotypes``, ``bones``, ``landmarks``, ``tissues``, ``changes``.
         device: Where the tensors go; floats become float32, integers int64.
     """
 
@@ -49,6 +50,9 @@ class Anatomy:
 
     def __getitem__(self, key: str) -> torch.Tensor:
         return self._tensors[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tensors
 
     def joint(self, name: str) -> int:
         """Index of a body joint by its name."""
@@ -115,6 +119,40 @@ def with_left_side(tensors: dict[str, torch.Tensor], bones: list[str]) -> dict[s
     turned = paired[face_piece]
     out["bone.faces"] = torch.cat([faces, renumber[faces[turned]].flip(1)])
     out["bone.face_piece"] = torch.cat([face_piece, new_piece[face_piece[turned]]])
+    if "seat.bones" in tensors:
+        out |= _mirrored_seats(tensors, left_of)
+    if "cover.bone" in tensors:
+        out |= _mirrored_covers(tensors, left_of, renumber)
+    return out
+
+
+def _mirrored_covers(
+    tensors: dict[str, torch.Tensor], left_of: dict[int, int], renumber: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Covers of the file and those of the left side; ``renumber`` (N,) gives the mirror image of each bone vertex."""
+    bones = tensors["cover.bone"].long()
+    chosen = torch.tensor([int(b) in left_of for b in bones])
+    swapped = torch.tensor([left_of[int(b)] for b in bones[chosen]])
+    vertex, patch = tensors["cover.vertex"].long(), tensors["cover.patch"].long()
+    mirror = tensors["body.mirror"].long()
+    return {
+        "cover.bone": torch.cat([bones, swapped]),
+        "cover.vertex": torch.cat([vertex, renumber[vertex[chosen]]]),
+        "cover.patch": torch.cat([patch, mirror[patch[chosen]]]),
+    }
+
+
+def _mirrored_seats(tensors: dict[str, torch.Tensor], left_of: dict[int, int]) -> dict[str, torch.Tensor]:
+    """Joints of the file and those of the left side."""
+    bones = tensors["seat.bones"].long()
+    chosen = torch.tensor([any(int(b) in left_of for b in row) for row in bones])
+    swapped = torch.tensor([[left_of.get(int(b), int(b)) for b in row] for row in bones[chosen]])
+    mirror = torch.tensor([-1.0, 1.0, 1.0])
+    out = {"seat.bones": torch.cat([bones, swapped])}
+    out["seat.ends"] = torch.cat([tensors["seat.ends"], tensors["seat.ends"][chosen]])
+    for key in ("seat.points", "seat.normals"):
+        values = tensors[key].float()
+        out[key] = torch.cat([values, values[chosen] * mirror])
     return out
 
 

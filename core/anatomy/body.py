@@ -5,12 +5,15 @@ Shapes and phenotype conventions are anny's (Bregier et al., "Human Mesh Modelin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from maskel_core.anatomy.asset import Anatomy
 
 _RACE, _DEFAULT = 3, 0.5
+_CHANGED_STATURE = 1.75
+"""Stature of the bodies that local changes are made for, metres."""
 _ANCHORS = {
     "gender": (0.0, 1.0),
     "age": (-1 / 3, 0.0, 1 / 3, 2 / 3, 1.0),
@@ -36,12 +39,18 @@ class Shape:
     heads: torch.Tensor
 
 
-def _hat_weights(value: torch.Tensor, anchors: tuple[float, ...]) -> torch.Tensor:
-    """Piecewise linear interpolation weights, (B, len(anchors)); the value is clamped to the anchors' range."""
+_BEYOND = {"weight": 0.5}
+"""How far a parameter goes beyond its last anchor, by linear extrapolation."""
+
+
+def _hat_weights(value: torch.Tensor, anchors: tuple[float, ...], beyond: float = 0.0) -> torch.Tensor:
+    """Piecewise linear interpolation weights, (B, len(anchors)); the value is clamped to the anchors' range and ``beyond``."""
     points = torch.tensor(anchors, dtype=value.dtype, device=value.device)
+    over = (value - points[-1]).clamp(0, beyond).unsqueeze(1)
     value = value.clamp(points[0], points[-1]).unsqueeze(1)
     step = (anchors[-1] - anchors[0]) / (len(anchors) - 1)
-    return (1 - (value - points).abs() / step).clamp(min=0)
+    weights = (1 - (value - points).abs() / step).clamp(min=0)
+    return torch.cat([weights[:, :-2], weights[:, -2:-1] - over / step, weights[:, -1:] + over / step], dim=1)
 
 
 def shape_coefficients(anatomy: Anatomy, phenotypes: torch.Tensor) -> torch.Tensor:
@@ -49,7 +58,8 @@ def shape_coefficients(anatomy: Anatomy, phenotypes: torch.Tensor) -> torch.Tens
 
     Args:
         anatomy: The asset.
-        phenotypes: float (B, 6) in the order gender, age, muscle, weight, height, proportions; 0 to 1, age from -1/3.
+        phenotypes: float (B, 6) in the order gender, age, muscle, weight, height, proportions; 0 to 1, age from -1/3,
+            weight to 1.5 (above 1: heavier than anny's heaviest).
 
     Returns:
         float (B, K).
@@ -58,7 +68,10 @@ def shape_coefficients(anatomy: Anatomy, phenotypes: torch.Tensor) -> torch.Tens
     known = dict(zip(anatomy.names["phenotypes"], phenotypes.unbind(1), strict=True))
     default = torch.full((batch,), _DEFAULT, dtype=phenotypes.dtype, device=phenotypes.device)
     columns = [torch.full((batch, _RACE), 1 / _RACE, dtype=phenotypes.dtype, device=phenotypes.device)]
-    columns += [_hat_weights(known.get(name, default), anchors) for name, anchors in _ANCHORS.items()]
+    columns += [
+        _hat_weights(known.get(name, default), anchors, _BEYOND.get(name, 0.0))
+        for name, anchors in _ANCHORS.items()
+    ]
     levels = torch.cat(columns, dim=1)
     mask = anatomy["phenotype.mask"].to(levels)
     products = (levels.unsqueeze(1) * mask + (1 - mask)).prod(-1)
@@ -70,6 +83,28 @@ def rest_shape(anatomy: Anatomy, coefficients: torch.Tensor) -> Shape:
     vertices = anatomy["body.template"] + torch.einsum("bk,kvc->bvc", coefficients, anatomy["body.basis"])
     heads = anatomy["body.heads"] + torch.einsum("bk,kjc->bjc", coefficients, anatomy["body.heads_basis"])
     return Shape(vertices, heads)
+
+
+def change_skin(anatomy: Anatomy, vertices: torch.Tensor, changes: Mapping[str, float]) -> torch.Tensor:
+    """Skin with local changes of its soft parts (belly, breasts, fat and muscle of the limbs, face).
+
+    Args:
+        anatomy: The asset; one without local changes leaves the skin as it is.
+        vertices: float (B, V, 3), rest skin.
+        changes: Amounts by name, one of ``anatomy.names["changes"]``; usually -1 to 1.
+
+    Returns:
+        float (B, V, 3).
+    """
+    known = anatomy.names.get("changes", [])
+    if not known or not changes:
+        return vertices
+    amounts = torch.tensor([changes.get(name, 0.0) for name in known])
+    share = amounts[anatomy["change.owner"]]
+    chosen = share.nonzero().squeeze(1)
+    size = (vertices[..., 2].amax(1) - vertices[..., 2].amin(1)) / _CHANGED_STATURE
+    shift = share[chosen].unsqueeze(1) * anatomy["change.shift"][chosen]
+    return vertices.index_add(1, anatomy["change.vertex"][chosen], size[:, None, None] * shift)
 
 
 def joint_transforms(anatomy: Anatomy, heads: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:

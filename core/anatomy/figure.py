@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from maskel_core.anatomy.age import parameter_of, years_of
 from maskel_core.anatomy.asset import Anatomy
-from maskel_core.anatomy.body import Shape, joint_transforms, rest_shape, shape_coefficients, skin
+from maskel_core.anatomy.body import (
+    Shape,
+    change_skin,
+    joint_transforms,
+    rest_shape,
+    shape_coefficients,
+    skin,
+)
+from maskel_core.anatomy.cover import cover_bones
+from maskel_core.anatomy.person import Person, sample_person
 from maskel_core.anatomy.pose import Pose, Poser
 from maskel_core.anatomy.pose_library import sample_pose
-from maskel_core.anatomy.skeleton import pose_bones, rest_bones
+from maskel_core.anatomy.proportions import scale_body
+from maskel_core.anatomy.skeleton import hips_in_sockets, pose_bones, rest_bones
 
 
 @dataclass
@@ -28,6 +37,7 @@ class Figure:
         bones: float (N, 3), posed bone vertices, metres.
         landmarks: float (27, 3), named joints, metres.
         years: Age.
+        gas_seed: Seed of the gas in the bowel; None for an empty one.
     """
 
     phenotypes: dict[str, float]
@@ -38,38 +48,13 @@ class Figure:
     bones: torch.Tensor
     landmarks: torch.Tensor
     years: float
-
-
-_HEIGHT_AGE = (0.0, 0.05, 0.215, 0.415, 0.67)
-_TALL, _SHORT = (10.0, 24.0, 11.0, 7.0, 6.0), (31.0, 26.0, 21.0, 9.0, 10.0)
-"""Beta distribution of anny's height parameter by age: its calibration by growth standards (means of both sexes), wider by
-half so that the short and the tall are seen as well."""
-
-
-def sample_years(rng: np.random.Generator) -> float:
-    """A random age: mostly adults, the old, the young and infants among them."""
-    kind = rng.random()
-    if kind < 0.72:
-        return float(rng.uniform(18.0, 65.0))
-    if kind < 0.80:
-        return float(rng.uniform(65.0, 95.0))
-    if kind < 0.97:
-        return float(rng.uniform(3.0, 18.0))
-    return float(rng.uniform(0.0, 3.0))
+    person: Person
+    gas_seed: int | None = None
 
 
 def sample_phenotypes(rng: np.random.Generator) -> dict[str, float]:
-    """A random person of any age, sex and build."""
-    age = parameter_of(sample_years(rng))
-    tall, short = (float(np.interp(age, _HEIGHT_AGE, values)) for values in (_TALL, _SHORT))
-    return {
-        "gender": float(rng.beta(0.5, 0.5)),
-        "age": age,
-        "muscle": float(rng.beta(2.0, 2.0)),
-        "weight": float(rng.beta(1.8, 1.8)),
-        "height": float(rng.beta(tall, short)),
-        "proportions": float(rng.beta(2.0, 2.0)),
-    }
+    """Phenotypes of a random person of any age, sex and build."""
+    return dict(sample_person(rng).phenotypes)
 
 
 def touch_abduction(anatomy: Anatomy, shape: Shape) -> float:
@@ -98,35 +83,58 @@ def touch_abduction(anatomy: Anatomy, shape: Shape) -> float:
 
 
 def make_figure(
-    anatomy: Anatomy, phenotypes: dict[str, float], pose: Pose | Callable[[float], Pose]
+    anatomy: Anatomy,
+    person: Person | Mapping[str, float],
+    pose: Pose | Callable[[float], Pose],
 ) -> Figure:
     """Pose a body and its skeleton.
 
     Args:
         anatomy: The asset.
-        phenotypes: Values by name.
+        person: A person, or phenotypes by name.
         pose: A pose, or what makes one from the abduction at which this body's hands meet its hips, radians.
     """
-    values = torch.tensor([[phenotypes[name] for name in anatomy.names["phenotypes"]]])
-    shape = rest_shape(anatomy, shape_coefficients(anatomy, values))
+    if not isinstance(person, Person):
+        person = Person(person)
+    shape, bones = rest_person(anatomy, person)
     if not isinstance(pose, Pose):
         pose = pose(touch_abduction(anatomy, shape))
     rotations = Poser(anatomy, shape.heads[0]).rotations(pose)[None]
     transforms = joint_transforms(anatomy, shape.heads, rotations)
-    skeleton = pose_bones(anatomy, rest_bones(anatomy, values, shape), transforms)
-    years = years_of(phenotypes["age"])
+    skeleton = pose_bones(anatomy, bones, transforms)
+    stature = float(shape.vertices[0, :, 2].max() - shape.vertices[0, :, 2].min())
+    posed = skin(anatomy, shape.vertices, transforms)[0]
     return Figure(
-        phenotypes,
+        dict(person.phenotypes),
         pose,
         shape,
         transforms[0],
-        skin(anatomy, shape.vertices, transforms)[0],
-        skeleton.vertices(anatomy, 0, years),
+        cover_bones(anatomy, posed, skeleton.maps[0], stature / 1.75),
+        skeleton.vertices(anatomy, 0, person.years),
         skeleton.landmarks[0],
-        years,
+        person.years,
+        person,
     )
+
+
+def rest_person(anatomy: Anatomy, person: Person) -> tuple[Shape, torch.Tensor]:
+    """A person's resting body, batch of one, and the maps of its bones, float (1, bones, 3, 4)."""
+    names = anatomy.names["phenotypes"]
+    values = torch.tensor([[person.phenotypes[name] for name in names]])
+    age = names.index("age")
+    values[:, age] = values[:, age].clamp(
+        min=float(anatomy["bone.youngest"]) if "bone.youngest" in anatomy else 0.0
+    )
+    shape = rest_shape(anatomy, shape_coefficients(anatomy, values))
+    bones = rest_bones(anatomy, values, shape)
+    shape = Shape(change_skin(anatomy, shape.vertices, person.changes), shape.heads)
+    shape, bones = scale_body(anatomy, shape, bones, person.scales, person.stature)
+    return hips_in_sockets(anatomy, shape, bones), bones
 
 
 def sample_figure(anatomy: Anatomy, body_rng: np.random.Generator, pose_rng: np.random.Generator) -> Figure:
     """A random person in a random pose."""
-    return make_figure(anatomy, sample_phenotypes(body_rng), lambda touch: sample_pose(pose_rng, touch))
+    person = sample_person(body_rng)
+    figure = make_figure(anatomy, person, lambda touch: sample_pose(pose_rng, touch))
+    figure.gas_seed = int(body_rng.integers(2**31))
+    return figure

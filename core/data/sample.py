@@ -11,13 +11,19 @@ import torch
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import Figure, sample_figure
 from maskel_core.anatomy.joints import JOINT_NAMES
+from maskel_core.data.silhouettes.dressing import Recipe, design, draw, reach
+from maskel_core.errors import MaskelError
 from maskel_core.projection.camera import Camera
 from maskel_core.projection.xray import project_figure
 
 VIEWS_PER_BODY = 2
 """Consecutive samples that share a person, each in its own pose and view."""
 
+CLOTHED = 0.5
+"""Share of samples whose mask is that of a character with hair, clothes, props or faults; the rest are plain bodies."""
+
 _DEGREE = np.pi / 180
+_DRESSED = Recipe(clothed=1.0)
 
 
 @dataclass
@@ -27,9 +33,9 @@ class Sample:
     Args:
         key: Unique name within the set.
         split: ``train``, ``val`` or ``test``; a person is in one split only.
-        mask: uint8 (S, S), 255 = body.
-        bone: float16 (S, S), bone line integral.
-        soft: float16 (S, S), soft-tissue line integral.
+        mask: uint8 (S, S), 255 = character: the body, and what it wears and carries.
+        bone: float16 (S, S), bone line integral of the body alone.
+        soft: float16 (S, S), soft-tissue line integral of the body alone; above 0 where the body is.
         meta: JSON-ready description with the named joints.
         extra: Layers at further energies by name (``bone70``, ``soft70``: at 70 keV), float16 (S, S).
     """
@@ -51,8 +57,28 @@ def split_of(body_seed: int) -> str:
     return "val" if bucket < 94 else "test"
 
 
-def sample_camera(rng: np.random.Generator, figure: Figure) -> Camera:
-    """A view as artists set it up: any yaw with frontal the most frequent, level or tilted, near or from infinity."""
+def check_share(clothed: float) -> None:
+    """Refuse what is no share.
+
+    Raises:
+        MaskelError: ``bad_share``.
+    """
+    if not 0.0 <= clothed <= 1.0:
+        raise MaskelError(
+            "bad_share",
+            f"{clothed:g} is no share of clothed samples.",
+            "Choose a number from 0 (none) to 1 (all).",
+        )
+
+
+def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor | None = None) -> Camera:
+    """A view as artists set it up: any yaw with frontal the most frequent, level or tilted, near or from infinity.
+
+    Args:
+        rng: Source of the choices.
+        figure: What fills the frame.
+        beside: float (N, 3), further points that the frame holds.
+    """
     kind = rng.random()
     if kind < 0.42:
         yaw = rng.normal(0.0, 7.0)
@@ -69,6 +95,11 @@ def sample_camera(rng: np.random.Generator, figure: Figure) -> Camera:
     centre = (figure.skin.amax(0) + figure.skin.amin(0)) / 2
     loose = Camera(yaw * _DEGREE, pitch * _DEGREE, roll * _DEGREE, tuple(centre.tolist()), 2.0, distance)
     flat = loose.project(figure.skin, (1000, 1000))[:, :2]
+    if beside is not None:
+        further = loose.project(beside, (1000, 1000))
+        # What reaches up to the source has no place in a picture.
+        seen = further[:, 2] > (0.4 * distance if distance is not None else -torch.inf)
+        flat = torch.cat([flat, further[seen, :2]])
     low, high = flat.amin(0), flat.amax(0)
     # Framing by the picture of the body, so that it fills the frame in every pose.
     offset = (low + high) / 2 - 499.5
@@ -80,7 +111,12 @@ def sample_camera(rng: np.random.Generator, figure: Figure) -> Camera:
 
 
 def make_sample(
-    anatomy: Anatomy, seed: int, index: int, size: int, energies: tuple[float, ...] = ()
+    anatomy: Anatomy,
+    seed: int,
+    index: int,
+    size: int,
+    energies: tuple[float, ...] = (),
+    clothed: float = CLOTHED,
 ) -> Sample:
     """The sample number ``index`` of the set with this seed; the same on every machine and in any order.
 
@@ -90,25 +126,40 @@ def make_sample(
         index: Number of the sample.
         size: Edge of the pictures, pixels.
         energies: Further photon energies to store layers at, keV.
+        clothed: Share of samples whose mask is a dressed character's; person, pose and view's angles do not depend on it.
 
     Raises:
-        MaskelError: ``bad_energy``.
+        MaskelError: ``bad_energy``, ``bad_share``.
     """
+    check_share(clothed)
     body_seed = seed * 1_000_003 + index // VIEWS_PER_BODY
     view_rng = np.random.default_rng([body_seed, index % VIEWS_PER_BODY, 1])
     figure = sample_figure(anatomy, np.random.default_rng([body_seed, 0]), view_rng)
-    camera = sample_camera(view_rng, figure)
+    dress_rng = np.random.default_rng([body_seed, index % VIEWS_PER_BODY, 2])
+    outfit = wearer = beside = None
+    if dress_rng.random() < clothed:
+        outfit, wearer = design(anatomy, figure, dress_rng, _DRESSED)
+        beside = reach(outfit, dress_rng, _DRESSED, figure.skin)
+    camera = sample_camera(view_rng, figure, beside)
     default = float(anatomy["tissue.energy_kev"])
     projection = project_figure(anatomy, figure, camera, size, energies=(default, *energies))
+    mask, layers, places = projection.mask, projection.energies, projection.joints
+    dressing = None
+    if outfit is not None:
+        dressing = draw(anatomy, figure, outfit, camera, size, dress_rng, _DRESSED, mask, wearer)
+        mask = dressing.mask
+        if dressing.move is not None:
+            layers = torch.from_numpy(dressing.move.pixels(layers.cpu().numpy()))
+            places = places.cpu().clone()
+            places[:, :2] = torch.from_numpy(dressing.move.points(places[:, :2].numpy()))
     extra = {
         f"{layer}{energy:g}": values.half().cpu().numpy()
-        for energy, pair in zip(energies, projection.energies[1:], strict=True)
+        for energy, pair in zip(energies, layers[1:], strict=True)
         for layer, values in zip(("bone", "soft"), pair, strict=True)
     }
-    mask = (projection.mask * 255).round().to(torch.uint8).cpu().numpy()
     split = split_of(body_seed)
     joints = {}
-    for name, (x, y, depth) in zip(JOINT_NAMES, projection.joints.tolist(), strict=True):
+    for name, (x, y, depth) in zip(JOINT_NAMES, places.tolist(), strict=True):
         visible = 0 <= x <= size - 1 and 0 <= y <= size - 1
         joints[name] = {"x": round(x, 3), "y": round(y, 3), "depth": round(depth, 4), "visible": visible}
     traits = {k: round(v, 4) for k, v in figure.phenotypes.items()}
@@ -117,9 +168,18 @@ def make_sample(
         "key": key,
         "seed": [seed, index],
         "split": split,
-        "body": {"seed": body_seed, "years": round(figure.years, 2), **traits},
+        "body": {
+            "seed": body_seed,
+            "years": round(figure.years, 2),
+            "age_group": figure.person.age_group,
+            "stylised": figure.person.style is not None,
+            "style": figure.person.style,
+            **traits,
+        },
         "pose_class": figure.pose.name,
         "camera": camera.as_dict(),
+        "outfit": dressing.outfit if dressing is not None else "none",
+        "clothing": dressing.clothing if dressing is not None else [],
         "energy_kev": round(default, 3),
         "further_energies_kev": list(energies),
         "joints": joints,
@@ -127,9 +187,9 @@ def make_sample(
     return Sample(
         key,
         split,
-        mask,
-        projection.bone.half().cpu().numpy(),
-        projection.soft.half().cpu().numpy(),
+        (mask * 255).round().to(torch.uint8).cpu().numpy(),
+        layers[0, 0].half().cpu().numpy(),
+        layers[0, 1].half().cpu().numpy(),
         meta,
         extra,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import anny
 import numpy as np
 import torch
+from maskel_core.anatomy.construction.changes import build_changes
+from maskel_core.anatomy.construction.symmetry import mirror_images, symmetrised, symmetrised_weights
 
 PHENOTYPES = ("gender", "age", "muscle", "weight", "height", "proportions")
 """anny's phenotype parameters, each in [0, 1] (age from -1/3: newborn; gender 0 male, 1 female)."""
@@ -60,9 +62,14 @@ def build_body(rank: int, seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[
     joints = len(model.bone_labels)
     template = template + mean @ shapes
     split = len(used) * 3
-    weights, order = buffers["vertex_bone_weights"][used].sort(dim=1, descending=True)
-    indices = buffers["vertex_bone_indices"][used].gather(1, order)
-    weights, indices = weights[:, :6], indices[:, :6]
+    weights, indices = symmetrised_weights(
+        buffers["vertex_bone_weights"][used],
+        buffers["vertex_bone_indices"][used].long(),
+        skin,
+        joint,
+        slots=6,
+    )
+    changes, change_names = build_changes(used, skin)
     error = (coefficients - mean) @ shapes - ((coefficients - mean) @ directions) @ basis
     print(
         f"body: rank {rank}, rms error {error.square().mean().sqrt() * 1e3:.2f} mm, max {error.abs().max() * 1e3:.2f} mm"
@@ -73,35 +80,15 @@ def build_body(rank: int, seed: int = 0) -> tuple[dict[str, torch.Tensor], dict[
         "body.heads": template[split:].view(joints, 3).float(),
         "body.heads_basis": basis[:, split:].view(rank, joints, 3).float(),
         "body.faces": torch.from_numpy(faces.astype(np.int16)),
-        "body.skin_weights": (weights / weights.sum(1, keepdim=True)).half(),
+        "body.skin_weights": weights.half(),
         "body.skin_joints": indices.to(torch.uint8),
         "body.parents": torch.tensor(model.bone_parents).to(torch.int16),
         "phenotype.mask": buffers["stacked_phenotype_blend_shapes_mask"].to(torch.uint8),
         "phenotype.projection": (projection @ directions).float(),
         "phenotype.offset": (-(mean @ directions)).float(),
-    }
-    return tensors, {"joints": list(model.bone_labels), "phenotypes": list(PHENOTYPES)}
-
-
-def mirror_images(vertices: np.ndarray, labels: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Index of each vertex's and each joint's mirror image; vertices float (V, 3), labels end in ``.L`` and ``.R``.
-
-    Raises:
-        ValueError: The mesh is not symmetric.
-    """
-    from scipy.spatial import cKDTree
-
-    distance, index = cKDTree(vertices).query(vertices * np.array([-1.0, 1.0, 1.0]))
-    if distance.max() > 1e-6:
-        raise ValueError("the body's mesh has no mirror image of its own")
-    swap = {".L": ".R", ".R": ".L"}
-    joints = [labels.index(n[:-2] + swap[n[-2:]] if n[-2:] in swap else n) for n in labels]
-    return index, np.array(joints)
-
-
-def symmetrised(points: torch.Tensor, mirror: np.ndarray) -> torch.Tensor:
-    """Mean of points or displacements (..., N, 3) and their mirror images; anny's own differ by up to 8 mm at the fingers."""
-    return 0.5 * (points + points[..., mirror, :] * points.new_tensor([-1.0, 1.0, 1.0]))
+    } | changes
+    names = {"joints": list(model.bone_labels), "phenotypes": list(PHENOTYPES), "changes": change_names}
+    return tensors, names
 
 
 def _largest_component(faces: np.ndarray, vertices: int) -> np.ndarray:
