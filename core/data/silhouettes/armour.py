@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from maskel_core.data.silhouettes.footwear import footwear, sole_of
-from maskel_core.data.silhouettes.garments import bodice, skirt_shape
+from maskel_core.data.silhouettes.garments import bodice, skirt_shape, worn
 from maskel_core.data.silhouettes.shapes import (
+    Array,
     Surface,
     ball,
     box,
@@ -20,7 +21,7 @@ from maskel_core.data.silhouettes.shapes import (
     tube,
     unit,
 )
-from maskel_core.data.silhouettes.wearer import Wearer
+from maskel_core.data.silhouettes.wearer import Measure, Wearer
 
 _SIDES = ("l", "r")
 
@@ -112,13 +113,34 @@ def limb_armour(wearer: Wearer, random: np.random.Generator, strength: float) ->
     return merge(parts)
 
 
+def _bellows(wearer: Wearer, limb: str, at: float, reach: float, thick: float) -> Surface:
+    """Four ripples of a hose round a limb, about a level ``at`` of its measure and ``reach`` levels to both sides."""
+    measure = wearer.limb(limb)
+    station = np.linspace(at - reach, at + reach, 25).clip(0, len(measure.centres) - 1.001)
+    row = station.astype(int)
+
+    def between(values: Array) -> Array:
+        share = (station - row)[:, None]
+        return values[row] * (1 - share) + values[row + 1] * share
+
+    parts = (measure.centres, measure.front, measure.side, measure.radius, measure.weights)
+    level = Measure(*(between(values) for values in parts))
+    ripple = thick * (0.95 + 0.35 * np.abs(np.sin(np.pi * np.linspace(0, 4, 25))))
+    return worn(wearer, level, level.radius + ripple[:, None])
+
+
 def hard_suit(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
     """A space or robot suit: bulky limbs with bellows at the joints, a chest box and a pack."""
     thick = (0.02 + 0.045 * strength) * wearer.unit
     share = wearer.share("trunk", "arm_l", "arm_r", "leg_l", "leg_r", "hand_l", "hand_r", "foot_l", "foot_r")
     hands = 1 - 0.65 * wearer.share("hand_l", "hand_r")
-    rings = 1 + 0.18 * np.sin(wearer.rest[:, 2] / (0.035 * wearer.unit) * np.pi)
-    parts = [wearer.inflated(thick * share * hands * rings)]
+    parts = [wearer.inflated(thick * share * hands)]
+    parts += [
+        _bellows(wearer, f"{limb}_{side}", at, reach, thick)
+        for limb, reach in (("arm", 2.2), ("leg", 1.6))
+        for side in _SIDES
+        for at in (1.0, 7.5, 14.0)
+    ]
     chest = wearer.trunk.centres[5]
     deep = float(wearer.trunk.radius[5].mean())
     half = np.array([0.13, 0.05, 0.09]) * wearer.unit

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import Figure
+from maskel_core.data.silhouettes.framing import Move
 from maskel_core.data.silhouettes.outline import silhouette
 from maskel_core.data.silhouettes.registry import AUGMENTATIONS, KINDS
 from maskel_core.data.silhouettes.shapes import Surface, merge
@@ -142,14 +143,18 @@ class Recipe:
         low_poly: The body is faceted.
         hidden: Something stands before the character, and the render shows it so.
         edges: One change of the picture's edge or quality.
+        moves: Names of kind ``moves`` with the probability of each; at most one is done.
+        framed: The view holds what the character wears or carries; else it holds the body and the frame cuts the rest.
         least_visible: Occluders that leave less than this share of the mask are dropped.
     """
 
     clothed: float = 0.35
     furniture: float = 0.04
     low_poly: float = 0.04
-    hidden: float = 0.03
-    edges: float = 0.10
+    hidden: float = 0.05
+    edges: float = 0.12
+    moves: tuple[tuple[str, float], ...] = (("crop", 0.06), ("place", 0.02), ("stretch", 0.02))
+    framed: float = 0.9
     least_visible: float = 0.55
 
 
@@ -178,16 +183,18 @@ class Dressing:
         mask: float32 (S, S) in [0, 1].
         applied: ``name``, ``strength`` and ``seed`` of each augmentation, in order; ``repeat`` makes any of them again.
         outfit: Key of ``OUTFITS`` or ``"none"``.
+        move: What was done to the frame of the mask, and is to be done to layers and joints.
     """
 
     mask: torch.Tensor
     applied: list[dict[str, Any]]
     outfit: str = "none"
+    move: Move | None = None
 
     @property
-    def clothing(self) -> str:
-        """Names of what the character wears or carries, joined by commas, or ``"none"``."""
-        return ",".join(a["name"] for a in self.applied if KINDS[a["name"]] == "adds") or "none"
+    def clothing(self) -> list[str]:
+        """Names of the augmentations, in order."""
+        return [note["name"] for note in self.applied]
 
 
 def _note(name: str, rng: np.random.Generator) -> dict[str, Any]:
@@ -251,6 +258,22 @@ def design(
     return outfit, wearer
 
 
+def reach(
+    outfit: Outfit, rng: np.random.Generator, recipe: Recipe, like: torch.Tensor
+) -> torch.Tensor | None:
+    """Points that a view of the character holds beside its body, float (N, 3); None where the frame cuts them.
+
+    Args:
+        outfit: What it wears.
+        rng: Of the choice.
+        recipe: How often it is made.
+        like: A tensor of the type and on the device that is wanted.
+    """
+    if rng.random() >= recipe.framed or not len(outfit.added.points):
+        return None
+    return torch.from_numpy(np.ascontiguousarray(outfit.added.points)).to(like)
+
+
 def draw(
     anatomy: Anatomy,
     figure: Figure,
@@ -285,7 +308,15 @@ def draw(
         note = _note(edges[int(rng.integers(len(edges)))], rng)
         mask = repeat(note, mask)
         applied.append(note)
-    return Dressing(torch.from_numpy(np.ascontiguousarray(mask, np.float32)), applied, outfit.name)
+    move, share = None, rng.random()
+    for name, chance in recipe.moves:
+        if 0 <= share < chance:
+            note = _note(name, rng)
+            move = repeat(note, mask)
+            mask = move.pixels(mask)
+            applied.append(note)
+        share -= chance
+    return Dressing(torch.from_numpy(np.ascontiguousarray(mask, np.float32)), applied, outfit.name, move)
 
 
 def dress(
@@ -300,7 +331,7 @@ def dress(
     """The silhouette of a figure as a character: dressed, faceted, hidden in part, its edge disturbed, or as it is.
 
     Only the mask changes. Layers and joints stay those of the body: an X-ray shows nothing of hair and cloth, is empty where the
-    mask covers only them, and goes on behind an occluder.
+    mask covers only them, and goes on behind an occluder. Where the frame moved, ``Dressing.move`` moves layers and joints along.
 
     Args:
         anatomy: The asset.

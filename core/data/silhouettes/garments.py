@@ -53,7 +53,9 @@ def sleeve(
     # Cloth hangs from the widest place above it.
     hung = np.maximum.accumulate(base, axis=0)
     radius = base + min(1.0, loose / 0.05) * 0.6 * (hung - base)
-    radius = radius + loose + flare * run[:, None] ** 1.5
+    # What begins at the trunk is sewn to it: no step at the shoulder or the hip.
+    rise = 0.2 + 0.8 * _ramp(run, 0.0, 0.3 / max(end, 0.3)) if start < 0.02 else np.ones(len(run))
+    radius = radius + loose * rise[:, None] + flare * run[:, None] ** 1.5
     part = Measure(
         measure.centres[kept], measure.front[kept], measure.side[kept], radius, measure.weights[kept]
     )
@@ -63,10 +65,11 @@ def sleeve(
     )
     if flare < 0:
         radius[-1] = base[-1] + 0.004 * wearer.unit
-    return _worn(wearer, part, radius)
+    return worn(wearer, part, radius)
 
 
-def _worn(wearer: Wearer, measure: Measure, radius: Array) -> Surface:
+def worn(wearer: Wearer, measure: Measure, radius: Array) -> Surface:
+    """Rings of cloth at a radius (K, A) about what was measured, bent with the body."""
     made = tube(measure.rings(radius))
     columns = radius.shape[1]
     weights = np.concatenate([np.repeat(measure.weights, columns, 0), measure.weights[[0, -1]]])
@@ -101,12 +104,23 @@ def bodice(
     radius = base + hang * (hung - base) + loose * _ramp(run, -0.2, 0.3)
     radius += 0.3 * loose * folds(part.rings(radius), random, 0.2 * wearer.unit)
     radius[-1] = np.maximum(radius[-1] - gather, base[-1] + 0.004)
-    return _worn(wearer, part, radius)
+    return worn(wearer, part, radius)
 
 
 def _offset(wearer: Wearer, shares: Array, loose: float, random: np.random.Generator) -> Surface:
     amount = loose * _ramp(shares, 0.35, 0.8)
     return wearer.inflated(amount * (1 + 0.3 * waves(wearer.rest, random, 0.12 * wearer.unit)))
+
+
+def _torso(wearer: Wearer, loose: float, random: np.random.Generator) -> Surface:
+    """Cloth over trunk and shoulders, running out along the upper arm, where a sleeve goes on."""
+    shares = wearer.share("trunk")
+    for side in _SIDES:
+        away = np.linalg.norm(wearer.rest - wearer.head_of(f"upperarm01.{side.upper()}"), axis=1)
+        shares = shares + wearer.share(f"arm_{side}") * (
+            1 - _ramp(away, 0.09 * wearer.unit, 0.2 * wearer.unit)
+        )
+    return _offset(wearer, shares, loose, random)
 
 
 def tight_clothes(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
@@ -121,7 +135,7 @@ def shirt(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfa
     loose = (0.008 + 0.03 * strength) * wearer.unit
     reach = random.uniform(0.2, 0.48)
     parts = [bodice(wearer, random, loose, random.uniform(0.8, 1.0), 0.3 + 0.7 * strength)]
-    parts.append(_offset(wearer, wearer.share("trunk"), 0.6 * loose, random))
+    parts.append(_torso(wearer, 0.6 * loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, reach, loose, 0.8 * loose) for s in _SIDES]
     return merge(parts)
 
@@ -130,7 +144,7 @@ def sweater(wearer: Wearer, random: np.random.Generator, strength: float) -> Sur
     """A jumper or hoodie: long wide sleeves gathered at the cuff, gathered hem, collar or a hood down the back."""
     loose = (0.014 + 0.034 * strength) * wearer.unit
     parts = [bodice(wearer, random, loose, random.uniform(0.85, 1.0), 0.5 + 0.5 * strength, 0.8 * loose)]
-    parts.append(_offset(wearer, wearer.share("trunk"), 0.8 * loose, random))
+    parts.append(_torso(wearer, 0.8 * loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, 0.97, loose, -1e-3) for s in _SIDES]
     parts.append(_hood(wearer, 0.6 + 0.4 * strength) if random.random() < 0.6 else collar(wearer, 0.04, 0.2))
     return merge(parts)
@@ -331,7 +345,7 @@ def coat(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfac
     """A jacket to greatcoat: wide sleeves, collar, skirts that fall open before the legs."""
     loose = (0.015 + 0.02 * strength) * wearer.unit
     parts = [bodice(wearer, random, loose, 0.75, 0.6)]
-    parts.append(_offset(wearer, wearer.share("trunk"), loose, random))
+    parts.append(_torso(wearer, loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, 0.95, loose, 0.012 * wearer.unit) for s in _SIDES]
     parts.append(collar(wearer, random.uniform(0.03, 0.11), random.uniform(0.2, 0.7)))
     length = 0.3 + 1.45 * strength
@@ -343,7 +357,7 @@ def coat(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfac
 def robe(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
     """A robe to the ground with hanging sleeves."""
     parts = [bodice(wearer, random, 0.02 * wearer.unit, 0.8, 0.8)]
-    parts.append(_offset(wearer, wearer.share("trunk"), 0.015 * wearer.unit, random))
+    parts.append(_torso(wearer, 0.015 * wearer.unit, random))
     parts.append(skirt_shape(wearer, random, 2.1, 0.1 + 0.3 * strength, loose=0.02))
     parts.append(wide_sleeves(wearer, random, strength))
     return merge(parts)

@@ -232,7 +232,7 @@ def hair_curls(wearer: Wearer, random: np.random.Generator, strength: float) -> 
     """Corkscrew curls, from the ears to below the shoulders."""
     scalp = Scalp(wearer)
     scale = scalp.size / 0.24
-    count, steps = 75, 18
+    count, steps = 75, 36
     polar, turn = scalp.roots(count, random)
     near_face = np.abs(folded(turn)) < 0.8
     length = (0.35 + 0.75 * strength) * scalp.size * random.uniform(0.8, 1.1, count)
@@ -244,7 +244,7 @@ def hair_curls(wearer: Wearer, random: np.random.Generator, strength: float) -> 
     behind = np.abs(folded(turn)) > 1.75
     lines = wearer.laid_on_trunk(lines, behind, 0.02 * scale)
     share = np.linspace(0, 1, steps)[None]
-    phase = share * length[:, None] / (0.035 * scale) * 2 * np.pi + random.uniform(0, 2 * np.pi, (count, 1))
+    phase = share * length[:, None] / (0.05 * scale) * 2 * np.pi + random.uniform(0, 2 * np.pi, (count, 1))
     first = unit(random.normal(size=(count, 1, 3)))
     second = unit(np.cross(first, unit(lines[:, -1:] - lines[:, :1])))
     width = 0.012 * scale * np.clip(share * 4, 0, 1)

@@ -79,13 +79,21 @@ def _before(wearer: Wearer, camera: Camera, along: float) -> tuple[Array, Array,
 
 
 def hidden_by_box(wearer: Wearer, random: np.random.Generator, strength: float, camera: Camera) -> Surface:
-    """A crate, wall or counter before the body: takes a corner or the feet out of the mask."""
+    """A crate, wall or counter before the body: takes a corner, a side or the feet out of the mask."""
     size = (0.1 + 0.3 * strength) * wearer.stature
-    point, right, near = _before(wearer, camera, random.choice([0.0, 0.1, 0.5]))
-    aside = random.choice([-1, 1]) * random.uniform(0.3, 1.0) * size
+    along = random.choice([0.0, 0.1, 0.5])
+    point, right, near = _before(wearer, camera, along)
+    low, high = wearer.skin[:, 2].min(), wearer.skin[:, 2].max()
+    core = wearer.share("head", "trunk", "leg_l", "leg_r", "foot_l", "foot_r") > 0.5
+    beside = core & (np.abs(wearer.skin[:, 2] - low - along * (high - low)) < size)
+    slab = wearer.skin[beside if beside.any() else core]
+    sign = random.choice([-1.0, 1.0])
+    out = random.uniform(0.0, 0.7 - 0.3 * strength)
+    # Its inner edge stands between the middle of the body there and its side.
+    edge = np.quantile(sign * (slab - point) @ right, (0.5, 0.98)) @ (1 - out, out)
     wide = size * random.uniform(0.6, 2.5)
     return box(
-        point + (aside + np.sign(aside) * 0.5 * wide) * right,
+        point + sign * (edge + wide) * right,
         np.stack([wide * right, 0.05 * near, [0, 0, size]]),
     )
 
@@ -124,7 +132,8 @@ def hidden_by_furniture(
     half = random.uniform(0.25, 0.5) * wearer.stature
     side = np.array([-way[1], way[0], 0.0])
     top = point * [1, 1, 0] + [0, 0, floor + high] + aside * right + 0.2 * near
-    parts = [box(top, np.stack([half * side, 0.15 * way, [0, 0, 0.02]]))]
+    board = random.uniform(0.02, 0.07) * wearer.unit
+    parts = [box(top, np.stack([half * side, 0.15 * way, [0, 0, board]]))]
     for a in (-0.92, 0.92):
         leg = top + a * half * side
         parts.append(strand(np.stack([leg, leg - [0, 0, high]]), 0.028, 6))
