@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from maskel_core.cli.console import misuse, progress_bar, say
+from maskel_core.errors import MaskelError
 
 app = typer.Typer(help="Make training samples and example characters.", no_args_is_help=True)
 
@@ -21,6 +22,12 @@ def build(
     energies: Annotated[
         str, typer.Option(help="Store layers at these photon energies too, keV, such as 40,70.")
     ] = "",
+    clothed: Annotated[
+        float,
+        typer.Option(
+            help="Share of masks with hair, clothes, props and faults, 0 to 1; the rest are bodies."
+        ),
+    ] = 0.5,
     engine: Annotated[
         str, typer.Option(help="Where to work: local, or ray for Ray Data on a cluster.")
     ] = "local",
@@ -40,7 +47,16 @@ def build(
         misuse(f"{energies!r} is no list of numbers.")
     with progress_bar("Samples") as progress:
         build_shards(
-            count, size, seed, out, workers, progress, energies=further, engine=engine, address=address
+            count,
+            size,
+            seed,
+            out,
+            workers,
+            progress,
+            energies=further,
+            clothed=clothed,
+            engine=engine,
+            address=address,
         )
     say(f"{count} samples in {out}")
 
@@ -57,6 +73,28 @@ def gallery(
     with progress_bar("Pictures") as progress:
         page = make_gallery(out, size, seed, progress)
     say(f"Gallery in {page}")
+
+
+@app.command()
+def silhouettes(
+    out: Annotated[Path, typer.Argument(help="PNG to write.")],
+    size: Annotated[int, typer.Option(min=32, max=512, help="Edge of each picture in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same pictures.")] = 0,
+    columns: Annotated[int, typer.Option(min=1, max=32, help="Augmentations in a row.")] = 8,
+) -> None:
+    """Draw every augmentation of silhouettes on one sheet, mild and strong, over the body's own mask."""
+    from maskel_core.data.silhouettes.sheet import draw_sheet
+
+    with progress_bar("Pictures") as progress:
+        sheet = draw_sheet(size, seed, columns, progress)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out, "PNG")
+    except OSError as error:
+        raise MaskelError(
+            "cannot_write", f"{out} cannot be written: {error.strerror or error}.", "Check the folder."
+        ) from error
+    say(f"Sheet in {out}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from maskel_core.anatomy.asset import ASSET_PATH, default_anatomy
 from maskel_core.data.engines import run_units
-from maskel_core.data.sample import make_sample
+from maskel_core.data.sample import CLOTHED, check_share, make_sample
 from maskel_core.data.shards import ShardWriter, checksum
 from maskel_core.errors import MaskelError
 from maskel_core.projection.attenuation import attenuation
@@ -32,7 +32,14 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _build_chunk(
-    number: int, count: int, size: int, seed: int, out: Path, chunk: int, energies: tuple[float, ...]
+    number: int,
+    count: int,
+    size: int,
+    seed: int,
+    out: Path,
+    chunk: int,
+    energies: tuple[float, ...],
+    clothed: float,
 ) -> int:
     """Make the samples of one chunk and write its shards and then its marker; returns how many samples."""
     torch.set_num_threads(1)
@@ -41,7 +48,7 @@ def _build_chunk(
     indices = range(number * chunk, min(count, (number + 1) * chunk))
     with torch.inference_mode():
         for index in indices:
-            sample = make_sample(anatomy, seed, index, size, energies)
+            sample = make_sample(anatomy, seed, index, size, energies, clothed)
             if sample.split not in writers:
                 writers[sample.split] = ShardWriter(out / f"{sample.split}-{number:05d}.tar")
             writers[sample.split].add(sample)
@@ -68,12 +75,14 @@ def build_shards(
     *,
     chunk: int = CHUNK,
     energies: tuple[float, ...] = (),
+    clothed: float = CLOTHED,
     engine: str = "local",
     address: str | None = None,
 ) -> Path:
     """Build a set of samples; a killed build continues where it stopped.
 
-    The result depends on count, size, seed, chunk and energies alone, not on engine, number of workers or interruptions.
+    The result depends on count, size, seed, chunk, energies and the share of clothed samples alone, not on engine, number of
+    workers or interruptions.
 
     Args:
         count: Number of samples over all splits.
@@ -84,6 +93,7 @@ def build_shards(
         progress: Called with samples done and samples in all.
         chunk: Samples made as one unit of work; what a killed build makes again at most, by worker.
         energies: Further photon energies to store layers at, keV.
+        clothed: Share of samples whose mask is a dressed character's.
         engine: ``local`` or ``ray``.
         address: Of a running Ray cluster.
 
@@ -91,8 +101,8 @@ def build_shards(
         Path of the manifest.
 
     Raises:
-        MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_engine``, ``ray_missing``, or
-            ``data_mismatch`` when the folder holds another set.
+        MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_share``, ``bad_engine``, ``ray_missing``,
+            or ``data_mismatch`` when the folder holds another set.
     """
     if count < 1:
         raise MaskelError("bad_count", f"Cannot build {count} samples.", "Ask for at least one sample.")
@@ -100,6 +110,7 @@ def build_shards(
         raise MaskelError(
             "bad_size", f"Pictures of {size} pixels are not supported.", "Choose 32 to 2048 pixels."
         )
+    check_share(clothed)
     out.mkdir(parents=True, exist_ok=True)
     recipe = {
         "count": count,
@@ -109,6 +120,7 @@ def build_shards(
         "asset": checksum(ASSET_PATH),
         "chunk": chunk,
         "energies": list(energies),
+        "clothed": clothed,
     }
     recipe_file = out / "recipe.json"
     if recipe_file.exists() and json.loads(recipe_file.read_text()) != recipe:
@@ -127,7 +139,14 @@ def build_shards(
     report = progress or (lambda _done, _all: None)
     report(done, count)
     work = partial(
-        _build_chunk, count=count, size=size, seed=seed, out=out.resolve(), chunk=chunk, energies=energies
+        _build_chunk,
+        count=count,
+        size=size,
+        seed=seed,
+        out=out.resolve(),
+        chunk=chunk,
+        energies=energies,
+        clothed=clothed,
     )
     for made in run_units(work, open_chunks, engine, workers, address):
         done += made

@@ -55,8 +55,8 @@ _TURNS: dict[str, float] = {
     "tail": 120.0,
     "wings_feathered": 20.0,
     "wings_bat": 10.0,
-    "sword": -50.0,
-    "axe": -50.0,
+    "sword": 40.0,
+    "axe": 40.0,
     "gun": -30.0,
     "bow": 25.0,
     "shield": 30.0,
@@ -159,7 +159,7 @@ def _beside(name: str, wearer: Wearer) -> Array:
 
 
 def draw_sheet(
-    size: int = 110,
+    size: int = 128,
     seed: int = 0,
     columns: int = 8,
     progress: Callable[[int, int], None] | None = None,
