@@ -39,7 +39,7 @@ class Shape:
     heads: torch.Tensor
 
 
-_BEYOND = {"weight": 0.5}
+_BEYOND = {"weight": 0.25}
 """How far a parameter goes beyond its last anchor, by linear extrapolation."""
 
 
@@ -59,7 +59,7 @@ def shape_coefficients(anatomy: Anatomy, phenotypes: torch.Tensor) -> torch.Tens
     Args:
         anatomy: The asset.
         phenotypes: float (B, 6) in the order gender, age, muscle, weight, height, proportions; 0 to 1, age from -1/3,
-            weight to 1.5 (above 1: heavier than anny's heaviest).
+            weight to 1.25 (above 1: heavier than anny's heaviest).
 
     Returns:
         float (B, K).

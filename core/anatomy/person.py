@@ -37,7 +37,7 @@ class Person:
     """One body, unposed.
 
     Args:
-        phenotypes: gender (0 male, 1 female), age (-1/3 newborn to 1), muscle, weight (to 1.5), height, proportions.
+        phenotypes: gender (0 male, 1 female), age (-1/3 newborn to 1), muscle, weight (to 1.25), height, proportions.
         changes: Local changes of the skin by name, usually -1 to 1 (see ``change_skin``).
         scales: Factors by segment (see ``maskel_core.anatomy.proportions``).
         stature: Height in metres, or None for what phenotypes and scales give.

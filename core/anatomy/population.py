@@ -143,6 +143,18 @@ _BONY = (
 )
 
 
+_MOST = {
+    "belly": 1.0,
+    "slack_belly": 0.8,
+    "hips": 0.8,
+    "thigh_fat": 0.7,
+    "upper_arm_fat": 0.8,
+    "double_chin": 1.0,
+    "head_fat": 0.7,
+}
+"""Where a change begins to fold or to bulge at its border."""
+
+
 def sample_changes(rng: np.random.Generator, years: float, gender: float, weight: float) -> dict[str, float]:
     """Local changes of a random person: where the fat lies, breasts, muscles, face."""
 
@@ -159,7 +171,16 @@ def sample_changes(rng: np.random.Generator, years: float, gender: float, weight
     if gender > 0.5:
         out |= {name: grown * some(0.35, -0.5, 0.8) for name in _BREAST}
         out["breast_lift"] -= 0.5 * aged
-    for name in ("shoulder_muscle", "upper_arm_muscle", "forearm_muscle", "thigh_muscle", "shank_muscle"):
+    out["lips"] = max(out["lips"], -0.3)
+    for name in (
+        "pectorals",
+        "back_muscle",
+        "shoulder_muscle",
+        "upper_arm_muscle",
+        "forearm_muscle",
+        "thigh_muscle",
+        "shank_muscle",
+    ):
         out[name] = grown * some(0.25, -0.2, 0.6)
     out["belly"] += fat * float(rng.uniform(0.0, 0.7 - 0.4 * gender))
     out["slack_belly"] += (0.5 * fat + 0.4 * aged) * float(rng.uniform(0.0, 1.0))
@@ -169,6 +190,7 @@ def sample_changes(rng: np.random.Generator, years: float, gender: float, weight
         out[name] += fat * float(rng.uniform(0.0, 0.8))
     for name in ("double_chin", "head_fat"):
         out[name] = fat * float(rng.uniform(0.2, 1.2))
+    out |= {name: min(out[name], most) for name, most in _MOST.items()}
     if years < 3.0:
         out = {name: 0.5 * value for name, value in out.items() if name not in ("slack_belly", "slack_groin")}
     return out
