@@ -51,16 +51,20 @@ class Camera:
             float (..., 3): column, row (centres at integers, row 0 at the top) and depth along the view axis in metres,
             measured from the source, or from the target plane when orthographic.
         """
-        axes = self.axes().to(points)
-        target = torch.tensor(self.target, dtype=torch.float64).to(points)
-        local = (points - target) @ axes.T
+        axes = self.axes()
+        target = torch.tensor(self.target, dtype=torch.float64)
         rows, cols = size
         scale = rows / self.height
-        centre = torch.tensor([(cols - 1) / 2, (rows - 1) / 2], dtype=points.dtype, device=points.device)
-        if self.distance is None:
-            return torch.cat([local[..., :2] * scale + centre, local[..., 2:]], dim=-1)
-        depth = local[..., 2:] + self.distance
-        return torch.cat([local[..., :2] * (scale * self.distance) / depth + centre, depth], dim=-1)
+        # Columns lie one after another in memory, which the projector reads faster than triples.
+        across, down, depth = torch.einsum("...c,kc->k...", points - target.to(points), axes.to(points))
+        if self.distance is not None:
+            depth = depth + self.distance
+            share = (scale * self.distance) / depth
+        else:
+            share = scale
+        return torch.stack([across * share + (cols - 1) / 2, down * share + (rows - 1) / 2, depth]).movedim(
+            0, -1
+        )
 
     def ray_stretch(self, size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """Path length per unit of depth for the ray through each pixel, (rows, cols); 1 when orthographic."""

@@ -23,16 +23,18 @@ def signed_thickness(
     *,
     perspective: bool,
     weights: torch.Tensor | None = None,
+    groups: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Sum of weighted depths inside closed meshes, per pixel.
 
     Args:
         points: float (V, 3): column, row and depth of every vertex, as ``Camera.project`` gives them.
-        faces: int64 (F, 3), counter-clockwise seen from outside.
+        faces: int (F, 3), counter-clockwise seen from outside.
         size: Picture height and width in pixels.
         perspective: Whether depth is linear in 1 / z over the picture (perspective) or in z (orthographic).
         weights: float (F, C), factor of each triangle's depth in each output channel, the same all over a closed
             surface. Default: one channel of ones.
+        groups: int64 (F,), row of ``weights`` (G, C) that holds for each triangle. Default: its own.
 
     Returns:
         float (C, rows, cols), in the unit of depth times weight.
@@ -43,47 +45,63 @@ def signed_thickness(
     # A point lies in a row or column when its coordinate, rounded up, is that row or column.
     column, row = points[:, 0].ceil().clamp_(0, cols), points[:, 1].ceil().clamp_(0, rows)
     corner = faces.T.contiguous()
-    kept = (_differ(column, corner) & _differ(row, corner)).nonzero().squeeze(1)
-    corner = corner[:, kept]
+    kept = _crossed(column, row, corner)
+    corner = corner.index_select(1, kept).long()
 
     # Corners from top to bottom; the parity of that order against the winding tells front from back.
     rise = points[:, 1].contiguous()
-    order = rise[corner].argsort(0)
+    order = rise.index_select(0, corner.flatten()).view_as(corner).argsort(0)
     corner = corner.gather(0, order)
-    row = row[corner].long()
+    top, middle, bottom = (row.index_select(0, c).long() for c in corner)
     winding = torch.where((order[1] - order[0]) % 3 == 1, -1.0, 1.0).to(points)
     upper_end, lower_end = corner[[0, 0, 1]].flatten(), corner[[2, 1, 2]].flatten()
     # An edge is computed from its lower-numbered end, the same way for both of its triangles.
     near, far = torch.minimum(upper_end, lower_end), torch.maximum(upper_end, lower_end)
     value = points[:, 2].reciprocal() if perspective else points[:, 2]
-    level = torch.stack([points[:, 0], value], dim=1)
-    base, start = level[near], rise[near]
-    slope = (level[far] - base) / (rise[far] - start).unsqueeze(1)
+    start, level = rise.index_select(0, near), value.index_select(0, near)
+    side = points[:, 0].contiguous()
+    begin, drop = side.index_select(0, near), rise.index_select(0, far) - start
+    # Columns and values at an edge's near end, and what they gain in a row.
+    lean = (side.index_select(0, far) - begin) / drop
+    gain = (value.index_select(0, far) - level) / drop
 
     # One line per triangle and row: where the long edge and the upper or lower short edge cross it.
-    heights = row[2] - row[0]
+    heights = bottom - top
     face = torch.repeat_interleave(heights)
-    line = torch.arange(len(face), device=points.device) - (heights.cumsum(0) - heights - row[0])[face]
-    short = face + len(kept) * (1 + (line >= row[1][face]).long())
-    y = line.to(points)
+    line = torch.arange(len(face), device=points.device)
+    line = line - (heights.cumsum(0) - heights - top).index_select(0, face)
+    short = face + len(kept) * (1 + (line >= middle.index_select(0, face)).long())
 
-    def crossing(edge: torch.Tensor) -> torch.Tensor:
-        return base[edge] + (y - start[edge]).unsqueeze(1) * slope[edge]
+    def crossing(
+        edge: torch.Tensor, line: torch.Tensor, at: torch.Tensor, per_row: torch.Tensor
+    ) -> torch.Tensor:
+        below = line.to(points) - start.index_select(0, edge)
+        return torch.addcmul(at.index_select(0, edge), below, per_row.index_select(0, edge))
 
-    long, other = crossing(face), crossing(short)
-    swapped = long[:, 0] > other[:, 0]
-    left = torch.where(swapped.unsqueeze(1), other, long)
-    right = torch.where(swapped.unsqueeze(1), long, other)
-    begin = left[:, 0].ceil().clamp(0, cols)
-    widths = (right[:, 0].ceil().clamp(0, cols) - begin).long()
+    long_x, short_x = crossing(face, line, begin, lean), crossing(short, line, begin, lean)
+    left, right = torch.minimum(long_x, short_x), torch.maximum(long_x, short_x)
+    first = left.ceil().clamp_(0, cols)
+    widths = right.ceil().clamp_(0, cols) - first
+    # Most lines of small triangles hold no pixel's centre.
     used = (widths > 0).nonzero().squeeze(1)
-    left, right, begin, widths, face = left[used], right[used], begin[used], widths[used], face[used]
-    sign = torch.where(swapped[used], winding[face], -winding[face])
-    first_pixel = line[used] * cols + begin.long()
+    face, short, line, first, widths, long_x, short_x, left = (
+        v.index_select(0, used) for v in (face, short, line, first, widths, long_x, short_x, left)
+    )
+    long_value, short_value = crossing(face, line, level, gain), crossing(short, line, level, gain)
+    swapped = long_x > short_x
+    sign = winding.index_select(0, face)
+    sign = torch.where(swapped, sign, -sign)
     # Value as a line over the columns, between the two crossings and never beyond them.
-    gradient = sign * (right[:, 1] - left[:, 1]) / (right[:, 0] - left[:, 0])
-    offset = sign * left[:, 1] + gradient * (begin - left[:, 0])
-    factor = None if weights is None else weights[kept[face]].to(points).T.contiguous()
+    gradient = sign * (short_value - long_value) / (short_x - long_x)
+    offset = sign * torch.where(swapped, short_value, long_value) + gradient * (first - left)
+    first_pixel = line * cols + first.long()
+    widths = widths.long()
+    if weights is None:
+        factor = None
+    else:
+        kind = kept.index_select(0, face)
+        kind = kind if groups is None else groups.index_select(0, kind)
+        factor = weights.to(points).T.index_select(1, kind)
 
     ends = widths.cumsum(0)
     total = int(ends[-1]) if len(ends) else 0
@@ -97,19 +115,23 @@ def signed_thickness(
         part = slice(lower, upper)
         count = widths[part]
         span = torch.repeat_interleave(count)
-        step = torch.arange(len(span), device=points.device) - (ends[part] - count - before)[span]
-        depth = offset[part][span] + gradient[part][span] * step
+        step = torch.arange(len(span), device=points.device)
+        step = step - (ends[part] - count - before).index_select(0, span)
+        depth = torch.addcmul(offset[part].index_select(0, span), gradient[part].index_select(0, span), step)
         if perspective:
             depth = depth.reciprocal_()
-        pixel = first_pixel[part][span] + step
+        pixel = first_pixel[part].index_select(0, span).add_(step)
         for channel in range(channels):
-            amount = depth if factor is None else depth * factor[channel, part][span]
+            amount = depth if factor is None else depth * factor[channel, part].index_select(0, span)
             out[channel].index_add_(0, pixel, amount)
         lower = upper
     return out.reshape(channels, rows, cols)
 
 
-def _differ(cell: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
-    """Whether the corners (3, F) lie in different cells, bool (F,)."""
+def _crossed(column: torch.Tensor, row: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
+    """Triangles, by their corners (3, F), that lie in more than one column and more than one row, int64 (K,)."""
+    # Both cells of a point in one number: where two such differ, the bits of their difference tell in which.
+    cell = column.int() + (row.int() << 16)
     first, second, third = (cell.index_select(0, c) for c in corner)
-    return (first != second) | (second != third)
+    differ = (first ^ second).bitwise_or_(second ^ third)
+    return ((differ & 0xFFFF) != 0).logical_and_(differ > 0xFFFF).nonzero().squeeze(1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from maskel_core.anatomy.age import presence
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.cavities import cavities
@@ -105,49 +105,84 @@ def _project(
     """Mask (S, S) and the channels (C, S, S) of a matrix (tissues, C) of what a metre of each tissue adds to each."""
     tissue = anatomy.names["tissues"].index
     skin = closed_skin(anatomy, figure.skin)
-    depth = _integrate(skin, anatomy["body.faces"], None, camera, size * oversample)
+    depth = _integrate(skin, anatomy["body.faces"], None, camera, size * oversample)[0]
     inside = (depth > 1e-6).to(depth)
-    mask, depth = F.avg_pool2d(torch.cat([inside, depth * inside])[None], oversample)[0]
+    mask, depth = _shrunk(inside, oversample), _shrunk(depth * inside, oversample)
     body = matrix[tissue("fat")].to(depth)[:, None, None] * depth
 
-    points, faces, steps = _surfaces(anatomy, figure, skin, matrix)
-    within = _integrate(points, faces, steps, camera, size * bone_oversample)
-    within = F.avg_pool2d(within[None], bone_oversample)[0]
+    points, faces, steps, groups = _surfaces(anatomy, figure, skin, matrix)
+    within = _integrate(points, faces, steps, camera, size * bone_oversample, groups)
+    within = _shrunk(within, bone_oversample)
     return mask, (body + within * (mask > 0)).clamp(min=0)
+
+
+def _shrunk(picture: torch.Tensor, factor: int) -> torch.Tensor:
+    """Mean of squares of ``factor`` pixels, float (..., rows, cols) to (..., rows / factor, cols / factor)."""
+    if factor == 1:
+        return picture
+    rows = sum(picture[..., i::factor, :] for i in range(factor))
+    return sum(rows[..., i::factor] for i in range(factor)) / factor**2
+
+
+@functools.lru_cache(maxsize=4)
+def _faces_at(anatomy: Anatomy, present: tuple[bool, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Corners int32 (3, F) and pieces int64 (F,) of the bones' faces whose piece is present."""
+    face_piece = anatomy["bone.face_piece"]
+    chosen = torch.tensor(present, device=anatomy.device)[face_piece].nonzero().squeeze(1)
+    return anatomy["bone.faces"][chosen].T.int().contiguous(), face_piece[chosen]
 
 
 def _surfaces(
     anatomy: Anatomy, figure: Figure, skin: torch.Tensor, matrix: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """All closed surfaces under the skin: vertices (N, 3), faces (F, 3), and what a metre inside adds (F, C)."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """All closed surfaces under the skin: vertices (N, 3), faces (F, 3), what a metre inside adds (G, C), and each face's row of
+    that (F,).
+    """
     tissue = anatomy.names["tissues"].index
     pieces = presence(figure.years, anatomy["piece.kind"], anatomy["piece.appears"], anatomy["piece.closes"])
-    steps = (matrix[anatomy["piece.inside"]] - matrix[anatomy["piece.outside"]]) * pieces.unsqueeze(1)
-    face_piece = anatomy["bone.face_piece"]
-    present = (pieces[face_piece] != 0).nonzero().squeeze(1)
-    points, faces = [figure.bones], [anatomy["bone.faces"].index_select(0, present)]
-    weights = [steps[face_piece.index_select(0, present)]]
-
+    corners, groups = _faces_at(anatomy, tuple((pieces != 0).tolist()))
     lying = figure.shape.vertices[0, :, 2]
-    stature = float(lying.max() - lying.min())
-    muscles = muscle_surface(anatomy, skin, stature, figure.years, 1.0 - figure.phenotypes.get("gender", 0.5))
-    points.append(muscles)
-    faces.append(anatomy["body.faces"] + len(figure.bones))
-    flesh = (matrix[tissue("muscle")] - matrix[tissue("fat")]).unsqueeze(0)
-    weights.append(flesh.expand(len(faces[-1]), -1))
-
+    muscles = muscle_surface(
+        anatomy,
+        skin,
+        float(lying.max() - lying.min()),
+        figure.years,
+        1.0 - figure.phenotypes.get("gender", 0.5),
+    )
     air = cavities(anatomy, skin, figure.bones, figure.gas_seed)
-    faces.append(air.faces + len(figure.bones) + len(muscles))
-    points.append(air.points)
-    hollow = (matrix[tissue("air")] - matrix[tissue("muscle")]).unsqueeze(0)
-    weights.append(hollow.expand(len(air.faces), -1))
-    return torch.cat(points), torch.cat(faces), torch.cat(weights)
+    surfaces = (
+        anatomy["body.faces"].T.int() + len(figure.bones),
+        air.faces.T.int() + len(figure.bones) + len(muscles),
+    )
+    steps = torch.stack(
+        [
+            matrix[tissue("muscle")] - matrix[tissue("fat")],
+            matrix[tissue("air")] - matrix[tissue("muscle")],
+        ]
+    )
+    return (
+        torch.cat([figure.bones, muscles, air.points]),
+        torch.cat([corners, *surfaces], dim=1).T,
+        torch.cat([matrix[anatomy["piece.inside"]] - matrix[anatomy["piece.outside"]], steps]),
+        torch.cat(
+            [
+                groups,
+                *(torch.full_like(f[0], len(pieces) + i, dtype=torch.int64) for i, f in enumerate(surfaces)),
+            ]
+        ),
+    )
 
 
 def _integrate(
-    points: torch.Tensor, faces: torch.Tensor, steps: torch.Tensor | None, camera: Camera, size: int
+    points: torch.Tensor,
+    faces: torch.Tensor,
+    steps: torch.Tensor | None,
+    camera: Camera,
+    size: int,
+    groups: torch.Tensor | None = None,
 ) -> torch.Tensor:
     square = (size, size)
     flat = camera.project(points, square)
-    layers = signed_thickness(flat, faces, square, perspective=camera.distance is not None, weights=steps)
+    perspective = camera.distance is not None
+    layers = signed_thickness(flat, faces, square, perspective=perspective, weights=steps, groups=groups)
     return layers * camera.ray_stretch(square, points.dtype, points.device)
