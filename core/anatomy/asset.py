@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import torch
+from maskel_core.anatomy.dimorphism import with_left_shift
 from maskel_core.errors import MaskelError
 from safetensors import safe_open
 
@@ -22,8 +23,10 @@ class Anatomy:
     Phenotypes: ``phenotype.mask`` (P, 26), ``phenotype.projection`` (P, K), ``phenotype.offset`` (K,).
     Bones: ``bone.vertices`` (N, 3) in each bone's own space, ``bone.vertex_piece`` (N,), ``bone.faces`` (M, 3),
     ``bone.face_piece`` (M,), ``bone.affine`` (B, 3, 4), ``bone.affine_basis`` (K, B, 3, 4), ``bone.joint_weights`` and
-    ``bone.joint_indices`` (B, 2), ``landmark.*`` for the named joints, ``anchor.*`` for the ends of bones that must meet their
-    neighbours, ``seat.*`` and ``slot.*`` for the joints that bones are seated in (see ``construction.seats``), ``cover.*`` for the skin over bones (see ``construction.covers``), ``bone.youngest`` the least body parameter ``age`` that they are fitted for.
+    ``bone.joint_indices`` (B, 2), ``bone.end_joints`` (B, 2), ``bone.youngest`` the least body parameter ``age`` that they are
+    fitted for, ``landmark.*`` for the named joints, ``anchor.*`` for the ends of bones that must meet their neighbours,
+    ``seat.*`` and ``slot.*`` for the joints that bones are seated in (see ``construction.seats``), ``cover.*`` for the skin
+    over bones (see ``construction.covers``).
     Changes: ``change.vertex`` (N,), ``change.owner`` (N,) and ``change.shift`` (N, 3): local displacements of the skin.
     Pieces, the closed surfaces of the bones (P): ``piece.bone``, ``piece.inside`` and ``piece.outside`` (tissues that begin and
     end where a ray enters), ``piece.kind`` (see ``maskel_core.anatomy.age``), ``piece.appears``, ``piece.closes`` (years),
@@ -115,6 +118,8 @@ def with_left_side(tensors: dict[str, torch.Tensor], bones: list[str]) -> dict[s
     renumber[moved] = len(vertices) + torch.arange(len(moved))
     out["bone.vertices"] = torch.cat([vertices, vertices[moved] * mirror])
     out["bone.vertex_piece"] = torch.cat([vertex_piece, new_piece[vertex_piece[moved]]])
+    if "bone.sex_vertex" in tensors:
+        out |= with_left_shift(tensors, renumber)
     faces, face_piece = tensors["bone.faces"].long(), tensors["bone.face_piece"].long()
     turned = paired[face_piece]
     out["bone.faces"] = torch.cat([faces, renumber[faces[turned]].flip(1)])

@@ -12,7 +12,8 @@ import torch
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.skeleton import rotation_between
 
-_SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+_SPINE = ("spine03", "spine02", "spine01")
+"""Level with L5/S1, L3/L4 and T9. The two joints below lie within the sacrum, which does not bend."""
 _NECK = ("neck01", "neck02", "neck03", "head")
 
 
@@ -45,7 +46,7 @@ class Pose:
         name: Pose class.
         arms: Left, right.
         legs: Left, right.
-        spine: Forward flexion, bend to the left, turn to the left; shared by the five spine joints.
+        spine: Forward flexion, bend to the left, turn to the left; shared by the three spine joints above the sacrum.
         neck: The same for neck and head.
         root: World rotation of the whole body, (3, 3) nested tuple or None.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import trimesh
@@ -90,7 +89,33 @@ def make_lung(ribs: list[trimesh.Trimesh]) -> trimesh.Trimesh:
     return surface
 
 
-_SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01", "neck01", "neck02", "neck03", "head")
+TOES = ((7, 2), (8, 3, 1), (11, 5, 4), (13, 9, 6), (14, 12, 10))
+"""The source's numbers of the phalanges of each toe, from the root to the tip."""
+
+
+def toe_place(phalanx: int) -> tuple[int, int]:
+    """Toe (1 to 5) and place in it from the root (1 to 3) of one of the source's toe phalanges."""
+    return next((t, row.index(phalanx) + 1) for t, row in enumerate(TOES, 1) if phalanx in row)
+
+
+_TRUNK = ("spine05", "spine04", "spine03", "spine02", "spine01")
+_NECK = ("neck01", "neck02", "neck03", "head")
+
+
+def _carriers(height: float, spine: dict[str, float], chain: tuple[str, ...]) -> dict[str, float]:
+    """Weights of the joints of a chain for a bone at a height: its own joint, blended with the next one about the pivot between.
+
+    The blend reaches half the shorter of the two segments, so that what lies far from a pivot turns with its own segment alone.
+    """
+    levels = [spine[joint] for joint in chain]
+    levels.append(levels[-1] + (levels[-1] - levels[-2]))
+    weights = {chain[0]: 1.0}
+    for i in range(1, len(chain)):
+        reach = 0.5 * min(levels[i] - levels[i - 1], levels[i + 1] - levels[i])
+        share = float(np.clip(0.5 + 0.5 * (height - levels[i]) / reach, 0, 1))
+        if share > 0:
+            weights = {chain[i - 1]: 1 - share, chain[i]: share}
+    return {joint: weight for joint, weight in weights.items() if weight > 0}
 
 
 def bindings(name: str, height: float, spine: dict[str, float]) -> dict[str, float]:
@@ -123,14 +148,14 @@ def bindings(name: str, height: float, spine: dict[str, float]) -> dict[str, flo
         return {"upperleg01.R": 0.5, "lowerleg01.R": 0.5}
     if name == "radius":
         return {"lowerarm01.R": 0.5, "lowerarm02.R": 0.5}
-    if name.startswith(("metatarsal", "tarsal", "toe", "talus", "calcaneus")):
+    if name.startswith("toe_phalanx"):
+        toe, place = toe_place(int(name.removeprefix("toe_phalanx")))
+        return {f"toe{toe}-{place}.R": 1.0}
+    if name.startswith(("metatarsal", "tarsal", "talus", "calcaneus")):
         return {"foot.R": 1.0}
     if name[0] in "2345" and "ph" in name:
         return {f"finger{name[0]}-{ {'prox': 1, 'mid': 2, 'dist': 3}[name[1:-2]] }.R": 1.0}
     if (name[0] in "ltcrs" or name == "hyoid") and height:
-        centres = [spine[a] + 0.5 * (spine[b] - spine[a]) for a, b in pairwise(_SPINE)]
-        centres.append(spine["head"] + 0.02)
-        i = int(np.clip(np.searchsorted(centres, height), 1, len(centres) - 1))
-        share = float(np.clip((height - centres[i - 1]) / (centres[i] - centres[i - 1]), 0, 1))
-        return {_SPINE[i - 1]: 1 - share, _SPINE[i]: share}
+        neck = name == "hyoid" or (name[0] == "c" and name[1:].isdigit())
+        return _carriers(height, spine, _NECK if neck else _TRUNK)
     return {"wrist.R": 1.0}

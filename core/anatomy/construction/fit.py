@@ -8,12 +8,21 @@ fitted: the left is the mirror image.
 from __future__ import annotations
 
 import numpy as np
+from maskel_core.anatomy.construction.bones import TOES
 from maskel_core.anatomy.construction.measure import RestBody
+from maskel_core.anatomy.construction.sculpt.pelvis import HEAD, SOCKET
+from maskel_core.anatomy.construction.tuck import Skin, settle
+from scipy.ndimage import gaussian_filter1d
 
 Affine = np.ndarray
 _FRONT = np.array([0.0, -1.0, 0.0])
 _SCALP = 0.0065
+_TILT = np.radians(5.0)
+"""Forward tilt of the pelvis against the source's, whose bearer lies."""
+_SHALLOW = 0.96
+"""Depth of the pelvis relative to its height, against the source's."""
 _FINGERS = "2345"
+_CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -66,22 +75,36 @@ def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> A
     return _affine(scale * left @ np.diag(sign) @ right, from_mean, to_mean)
 
 
+def _front_end(points: np.ndarray) -> np.ndarray:
+    """Middle of the front (least y) end of a bone of the foot, (3,)."""
+    front = points[points[:, 1] < points[:, 1].min() + 0.15 * np.ptp(points[:, 1])]
+    return np.array([front[:, 0].mean(), points[:, 1].min(), front[:, 2].mean()])
+
+
 class SkeletonFit:
     """The source skeleton's landmarks, and its fit to one body after another.
 
     Args:
         bones: Vertices (N, 3) of each source bone by name (right side at x < 0, mid-sagittal plane x = 0).
         origins: Joint centres of the source's bodies by name.
+        shapes: Points (N, 3) of the outer surfaces as sculpted, in the source's space, to lay under the skin.
     """
 
-    def __init__(self, bones: dict[str, np.ndarray], origins: dict[str, np.ndarray]) -> None:
-        self.bones, self.origins = bones, origins
+    def __init__(
+        self,
+        bones: dict[str, np.ndarray],
+        origins: dict[str, np.ndarray],
+        shapes: dict[str, np.ndarray],
+    ) -> None:
+        self.bones, self.origins, self.shapes = bones, origins, shapes
         self.vertebrae = [f"l{i}" for i in range(5, 0, -1)] + [f"t{i}" for i in range(12, 0, -1)]
         self.vertebrae += [f"c{i}" for i in range(7, 0, -1)]
         self.bodies = {name: self._vertebral_body(name) for name in self.vertebrae}
         self.elbow = (origins["ulna_r"] + origins["radius_r"]) / 2
         self.wrist = (bones["lunate"].max(0) + bones["scaphoid"].max(0)) / 2
         self.wrist[:2] = (bones["lunate"].mean(0)[:2] + bones["scaphoid"].mean(0)[:2]) / 2
+        jaw = bones["mandible"]
+        self.jaw = jaw[jaw[:, 2] > np.quantile(jaw[:, 2], 0.97)].mean(0) * np.array([0.0, 1.0, 1.0])
 
     def _vertebral_body(self, name: str) -> np.ndarray:
         """Centre of a vertebra's body: the front part of its mid-sagittal slice."""
@@ -90,17 +113,63 @@ class SkeletonFit:
         depth = 0.30 * (high[1] - low[1])
         return np.array([0.0, low[1] + depth, points[points[:, 1] < low[1] + 2 * depth][:, 2].mean()])
 
-    def fit(self, body: RestBody) -> dict[str, Affine]:
+    def fit(self, body: RestBody, skin: Skin) -> dict[str, Affine]:
         """Affine maps (3, 4) from the source to the resting body, by bone name."""
-        maps = self._pelvis(body)
+        maps = self._pelvis(body, skin)
         source = self.origins["femur_r"]
         hip = _moved(maps["sacrum"], source)
-        maps |= self._legs(body, hip) | self._arm(body)
+        maps |= self._legs(body, hip, maps["hip_bone"]) | self._arm(body)
         spine, curve = self._spine(body, maps["sacrum"])
         maps |= spine
         maps |= self._cage(body, curve)
-        maps |= self._shoulder(body, maps["sternum"], maps["rib4"])
-        return maps | self._head(body)
+        maps |= self._head(body)
+        self._settle(maps, body, skin)
+        return maps | self._shoulder(body, maps["sternum"], maps["rib4"])
+
+    def _settle_block(
+        self, maps: dict[str, Affine], names: tuple[str, ...], pins: np.ndarray, skin: Skin, margin: float
+    ) -> None:
+        """Lay bones that share one map under the skin together."""
+        points = np.vstack([self.shapes[name] for name in names])
+        shared = settle(maps[names[0]], points, skin, margin, pins, symmetric=False)
+        maps |= dict.fromkeys(names, shared)
+
+    def _settle(self, maps: dict[str, Affine], body: RestBody, skin: Skin) -> None:
+        """Lay the bones of trunk and head under the skin, their joints held."""
+        size = body.stature / 1.75
+        o = self.origins
+        foot = (
+            "calcaneus",
+            "talus",
+            *(f"tarsal{i}" for i in range(1, 6)),
+            *(f"metatarsal{i}" for i in range(1, 6)),
+        )
+        self._settle_block(maps, foot, o["talus_r"][None], skin, 0.004 * size)
+        hand = (*_CARPALS, *(f"{k}mc" for k in _FINGERS))
+        knuckles = np.array([self.wrist, *(o[f"{k}proxph_r"] for k in _FINGERS)])
+        self._settle_block(maps, hand, knuckles, skin, 0.003 * size)
+        for name in self.vertebrae[:-1]:
+            centre = self.bodies[name]
+            pins = centre + 0.012 * np.array(
+                [[1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1]]
+            )
+            points = self.shapes[name]
+            maps[name] = settle(maps[name], points, skin, 0.007 * size, pins, symmetric=True)
+        for i in range(1, 13):
+            points = self.shapes[f"rib{i}"]
+            near = np.linalg.norm(points - self.bodies[f"t{i}"], axis=1)
+            pins = points[near <= np.quantile(near, 0.08)]
+            maps[f"rib{i}"] = settle(maps[f"rib{i}"], points, skin, 0.007 * size, pins, symmetric=False)
+        for name, margin in (("sternum", 0.006), ("skull", 0.005), ("mandible", 0.006)):
+            points = self.shapes[name]
+            if name == "skull":
+                # The face is fitted to the eyes and is not pressed back for a nose that the skin lacks.
+                points = points[points[:, 2] > self.jaw[2] + 0.02]
+            pins = points.mean(0)[None] if name == "sternum" else self.jaw[None]
+            upright = name != "sternum"
+            maps[name] = settle(
+                maps[name], points, skin, margin * size, pins, symmetric=True, upright=upright
+            )
 
     def _girth(self, body: RestBody, length_ratio: float | np.floating) -> float:
         """Girth follows the limb's own length and the whole body's size by halves (geometric)."""
@@ -116,12 +185,16 @@ class SkeletonFit:
         ratio = np.linalg.norm(target[1] - target[0]) / np.linalg.norm(ends[1] - ends[0])
         return segment(ends, target, sides, self._girth(body, ratio))
 
-    def _legs(self, body: RestBody, hip: np.ndarray) -> dict[str, Affine]:
+    def _legs(self, body: RestBody, hip: np.ndarray, pelvis: Affine) -> dict[str, Affine]:
         o = self.origins
         knee, ankle = body.joint("lowerleg01"), body.joint("foot")
         toward_toe = body.joint("toe2-1") - ankle
         sides = (_FRONT, _unit(_FRONT + _unit(toward_toe)))
-        thigh = self._limb(body, (o["femur_r"], o["tibia_r"]), (hip, knee), sides)
+        ratio = np.linalg.norm(knee - hip) / np.linalg.norm(o["tibia_r"] - o["femur_r"])
+        narrow = np.linalg.svd(pelvis[:, :3], compute_uv=False)[-1]
+        room = (SOCKET * narrow - 0.0018 * body.stature / 1.75) / HEAD
+        girth = float(np.clip(room, 0.82 * self._girth(body, ratio), self._girth(body, ratio)))
+        thigh = segment((o["femur_r"], o["tibia_r"]), (hip, knee), sides, girth)
         shank = self._limb(body, (o["tibia_r"], o["talus_r"]), (knee, ankle), sides)
         maps = {"femur": thigh, "tibia": shank, "fibula": shank, "patella": thigh}
 
@@ -129,29 +202,14 @@ class SkeletonFit:
         heel = np.array([ankle[0], foot[:, 1].max(), foot[:, 2].min()])
         size = np.linalg.norm(body.joint("toe1-1") - heel)
         heel += size * np.array([0.0, -0.035, 0.045])
-        toes = self.bones
-        first, fifth = toes["metatarsal1"], toes["metatarsal5"]
+        bones = self.bones
+        calcaneus = bones["calcaneus"]
         source = [
             o["talus_r"],
-            np.array(
-                [toes["calcaneus"][:, 0].mean(), toes["calcaneus"][:, 1].max(), toes["calcaneus"][:, 2].min()]
-            ),
-            np.array(
-                [
-                    first[:, 0].mean(),
-                    first[:, 1].min(),
-                    first[first[:, 1] < first[:, 1].min() + 0.02][:, 2].mean(),
-                ]
-            ),
-            np.array(
-                [
-                    fifth[:, 0].min(),
-                    fifth[:, 1].min(),
-                    fifth[fifth[:, 1] < fifth[:, 1].min() + 0.02][:, 2].mean(),
-                ]
-            ),
+            np.array([calcaneus[:, 0].mean(), calcaneus[:, 1].max(), calcaneus[:, 2].min()]),
         ]
-        target = [ankle, heel, body.joint("toe1-1"), body.joint("toe5-1")]
+        source += [_front_end(bones[f"metatarsal{k}"]) for k in range(1, 6)]
+        target = [ankle, heel, *(body.joint(f"toe{k}-1") for k in range(1, 6))]
         block = least_squares(np.array(source), np.array(target))
         maps |= dict.fromkeys(
             (
@@ -162,38 +220,67 @@ class SkeletonFit:
             ),
             block,
         )
+        for toe, chain in enumerate(TOES, 1):
+            maps |= self._toe(body, toe, chain, source[1 + toe])
+        return maps
 
-        tips = [body.tip("toe1-2", "toe1-1"), body.tip("toe5-3", "toe5-1")]
-        tips = [t + 0.12 * (b - t) for t, b in zip(tips, target[2:], strict=True)]
-        ends = [toes["toe_phalanx2"], toes["toe_phalanx10"]]
-        ends = [np.array([e[:, 0].mean(), e[:, 1].min(), e[:, 2].mean()]) for e in ends]
-        lift = np.array([0.0, 0.0, 0.01])
-        grown = lift * self._girth(body, size / 0.2)
-        toe_map = least_squares(
-            np.array([source[2], source[3], *ends, *(p + lift for p in (source[2], source[3], *ends))]),
-            np.array([target[2], target[3], *tips, *(p + grown for p in (target[2], target[3], *tips))]),
-        )
-        return maps | {f"toe_phalanx{i}": toe_map for i in range(1, 15)}
+    def _toe(
+        self, body: RestBody, toe: int, chain: tuple[int, ...], knuckle: np.ndarray
+    ) -> dict[str, Affine]:
+        """The phalanges of a toe between its joints; ``knuckle`` is the front end of its metatarsal in the source."""
+        parts = [self.bones[f"toe_phalanx{i}"] for i in chain]
+        ends = [knuckle, *(_front_end(part) for part in parts)]
+        starts = [
+            np.array([1.0, -1.0, 1.0]) * _front_end(part * np.array([1.0, -1.0, 1.0])) for part in parts
+        ]
+        between = [0.5 * (end + start) for end, start in zip(ends[:-1], starts, strict=True)] + [ends[-1]]
+        joints = [body.joint(f"toe{toe}-{i}") for i in range(1, len(chain) + 1)]
+        tip = body.tip(f"toe{toe}-{len(chain)}", f"toe{toe}-{len(chain) - 1}")
+        joints.append(tip + 0.2 * (joints[-1] - tip))
+        up = np.array([0.0, 0.0, 1.0])
+        return {
+            f"toe_phalanx{number}": self._limb(
+                body, (between[i], between[i + 1]), (joints[i], joints[i + 1]), (up, up)
+            )
+            for i, number in enumerate(chain)
+        }
 
-    def _pelvis(self, body: RestBody) -> dict[str, Affine]:
+    def _pelvis(self, body: RestBody, skin: Skin) -> dict[str, Affine]:
         source = self.origins["femur_r"]
         wide = body.hip[0] / source[0]
         long = np.linalg.norm(body.joint("lowerleg01") - body.hip) / np.linalg.norm(
             self.origins["tibia_r"] - source
         )
-        tall = np.sqrt(wide * long)
+        size = body.stature / 1.75
+        tall = np.cbrt(wide * long * size) * 0.95
         blade = self.bones["hip_bone"]
         crest = blade[:, 0].argmin()
         level = body.hip[2] + tall * (blade[crest, 2] - source[2])
-        wide = min(wide, (body.half_width(level) - 0.016 * body.stature / 1.75) / -blade[crest, 0])
-        # anny's hip joints also lie too far back: the sacrum decides the depth, from under the skin of the back.
-        sacrum = self.bones["sacrum"]
-        back = sacrum[sacrum[:, 1].argmax()]
-        cover = 0.020 * body.stature / 1.75
-        skin = body.midline(body.hip[2] + tall * (back[2] - source[2]))[1]
-        depth = min(body.hip[1], skin - cover - tall * (back[1] - source[1]))
-        centre = np.array([wide * source[0], depth, body.hip[2]])
-        pelvis = _affine(np.diag([wide, tall, tall]), source, centre)
+        wide = min(wide, (body.half_width(level) - 0.016 * size) / -blade[crest, 0])
+        cos, sin = np.cos(_TILT), np.sin(_TILT)
+        turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+        matrix = turn @ np.diag([wide, _SHALLOW * tall, tall])
+        points = np.vstack([self.shapes["hip_bone"], self.shapes["sacrum"]])
+        column = np.vstack([self.shapes["l5"], self.shapes["l4"]])
+
+        def room(shape: np.ndarray, y: float, side: float) -> float:
+            """Least cover where the skin faces the front (-1) or the back (1)."""
+            centre = np.array([wide * source[0], y, body.hip[2]])
+            depth, normals = skin.depth((shape - source) @ matrix.T + centre)
+            return float(depth[side * normals[:, 1] > 0.3].min(initial=0.1))
+
+        # anny's hip joints lie too far back for any pelvis: it stands where the skin covers it in front and behind alike. The
+        # lumbar spine steps forward a little more than the source's.
+        y = body.hip[1] - 0.03 * size
+        for _ in range(12):
+            behind = min(
+                room(points, y, 1.0) - 0.010 * size,
+                room(column, y, 1.0) + 0.012 * size,
+            )
+            y += 0.4 * (behind - (room(points, y, -1.0) - 0.005 * size))
+        pelvis = _affine(matrix, source, np.array([wide * source[0], y, body.hip[2]]))
+        ring = source + 0.02 * np.vstack([np.eye(3), -np.eye(3)])
+        pelvis = settle(pelvis, points, skin, 0.003 * size, ring, symmetric=True, hold=0.02, stiff=0.05)
         return {"hip_bone": pelvis, "sacrum": pelvis}
 
     def _spine(self, body: RestBody, sacrum: Affine) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
@@ -201,14 +288,27 @@ class SkeletonFit:
         top_z = body.joint("head")[2] - 0.004 * body.stature
         low, high = self.bodies["l5"][2], self.bodies["c1"][2]
         scale = (top_z - base[2]) / (high - low)
-        centres = {n: np.array([0.0, 0.0, base[2] + (p[2] - low) * scale]) for n, p in self.bodies.items()}
+        # The body's shoulders lie lower and its neck is longer than the source's: the clavicles settle the first rib's level.
+        shoulder = body.joint("clavicle")[2] + 0.016 * body.stature
+        knots = np.array([[low, base[2]], [self.bodies["t1"][2], shoulder], [high, top_z]])
+
+        def height(z: float) -> float:
+            """Two slopes, trunk and neck, the bend between them spread over three vertebrae."""
+            slopes = np.diff(knots[:, 1]) / np.diff(knots[:, 0])
+            around = z + np.linspace(-0.03, 0.03, 13)
+            below = knots[1, 1] + slopes[0] * (around - knots[1, 0])
+            above = knots[1, 1] + slopes[1] * (around - knots[1, 0])
+            return float(np.where(around < knots[1, 0], below, above).mean())
+
+        centres = {n: np.array([0.0, 0.0, height(p[2])]) for n, p in self.bodies.items()}
+        tall = {n: (height(p[2] + 0.005) - height(p[2] - 0.005)) / 0.01 for n, p in self.bodies.items()}
         # The spinous processes lie a finger's breadth under the skin of the back; a smooth curve through that.
         heights = np.array([c[2] for c in centres.values()])
         depth = []
         for name, centre in centres.items():
-            points = self.bones[name]
+            points = self.shapes[name]
             behind = (points[:, 1].max() - self.bodies[name][1]) * scale
-            lower = centre[2] - (self.bodies[name][2] - points[points[:, 1].argmax()][2]) * scale
+            lower = centre[2] - (self.bodies[name][2] - points[points[:, 1].argmax()][2]) * tall[name]
             cover = (0.012 if name[0] != "c" else 0.022) * body.stature / 1.75
             depth.append(body.midline(lower)[1] - cover - behind)
         u = (heights - heights[0]) / (heights[-1] - heights[0])
@@ -219,6 +319,12 @@ class SkeletonFit:
         y = curve(u)
         blend = np.clip(1 - u / 0.25, 0, 1)
         y = y + blend * (base[1] - y[0])
+        # A spine that still shows at the back gives way smoothly.
+        excess = np.maximum(y - np.array(depth), 0.0)
+        excess[0] = 0.0
+        y = y - np.maximum(gaussian_filter1d(excess, 2.0), 0.7 * excess) * (
+            1 - np.exp(-np.arange(len(y)) / 1.0)
+        )
         tilt = np.arctan2(-np.gradient(y), np.gradient(heights)) - np.arctan2(
             -np.gradient(source_y), np.gradient(source_z)
         )
@@ -227,7 +333,8 @@ class SkeletonFit:
             centre[1] = y[i]
             cos, sin = np.cos(tilt[i]), np.sin(tilt[i])
             turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-            maps[name] = _affine(turn * scale, self.bodies[name], centre)
+            matrix = turn @ np.diag([scale, scale, tall[name]])
+            maps[name] = _affine(matrix, self.bodies[name], centre)
         return maps, centres
 
     def _cage(self, body: RestBody, curve: dict[str, np.ndarray]) -> dict[str, Affine]:
@@ -253,16 +360,26 @@ class SkeletonFit:
             return (front - curve[level][1]) / ((1 - share) * lower + share * upper - self.bodies[level][1])
 
         typical = float(np.median([deep(f"t{i}") for i in range(3, 9)]))
+        # The first ribs and the top of the sternum sink to the clavicles; the lower ribs keep their slope.
+        top = self.origins["clavicle_r"][2]
+        sink = curve["t1"][2] + scale * (top - self.bodies["t1"][2]) - body.joint("clavicle")[2]
+        slope = sink / (typical * (self.bodies["t1"][1] - upper))
         for i in range(1, 13):
             level_name = f"t{i}"
-            matrix = np.diag([wide, np.clip(deep(level_name), 0.85 * typical, 1.1 * typical), scale])
+            front = np.clip(deep(level_name), 0.85 * typical, 1.1 * typical)
+            matrix = np.diag([wide, front, scale])
+            matrix[2, 1] = slope * front * max(0.0, 1 - (i - 1) / 8)
             maps[f"rib{i}"] = _affine(matrix, self.bodies[level_name], curve[level_name])
         # The sternum leans with the skin of the chest: its two ends decide its depth and slope.
         heights = sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015
-        targets = [curve["t5"][2] + scale * (z - self.bodies["t5"][2]) for z in heights]
+        targets = [
+            curve["t5"][2] + scale * (z - self.bodies["t5"][2]) - share * sink
+            for z, share in zip(heights, (0.4, 1.0), strict=True)
+        ]
         fronts = [body.midline(z)[0] + 0.7 * cover for z in targets]
         lean = ((fronts[1] - fronts[0]) - typical * (upper - lower)) / (heights[1] - heights[0])
-        matrix = np.array([[wide, 0, 0], [0, typical, lean], [0, 0, scale]])
+        tall = (targets[1] - targets[0]) / (heights[1] - heights[0])
+        matrix = np.array([[wide, 0, 0], [0, typical, lean], [0, 0, tall]])
         maps["sternum"] = _affine(
             matrix, np.array([0, lower, heights[0]]), np.array([0, fronts[0], targets[0]])
         )
@@ -314,17 +431,7 @@ class SkeletonFit:
         base = np.array([self.wrist, source_index, source_little, o["3proxph_r"]])
         target = np.array([wrist, index, little, body.joint("finger3-1")])
         hand = least_squares(np.vstack([base, base + lift]), np.vstack([target, target + grown]))
-        carpals = (
-            "lunate",
-            "scaphoid",
-            "pisiform",
-            "triquetrum",
-            "capitate",
-            "trapezium",
-            "trapezoid",
-            "hamate",
-        )
-        maps |= dict.fromkeys((*carpals, *(f"{k}mc" for k in _FINGERS)), hand)
+        maps |= dict.fromkeys((*_CARPALS, *(f"{k}mc" for k in _FINGERS)), hand)
 
         for k in _FINGERS:
             chain = [o[f"{k}proxph_r"], o[f"midph{k}_r"], o[f"distph{k}_r"], self.bones[f"{k}distph"].min(0)]

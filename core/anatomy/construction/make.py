@@ -14,21 +14,28 @@ from maskel_core.anatomy.age import PIECE_KINDS
 from maskel_core.anatomy.asset import ASSET_PATH, Anatomy
 from maskel_core.anatomy.body import rest_shape, shape_coefficients
 from maskel_core.anatomy.construction.body import build_body
-from maskel_core.anatomy.construction.bones import bindings, make_lung
+from maskel_core.anatomy.construction.bones import TOES, bindings, make_lung
+from maskel_core.anatomy.construction.covers import build_covers
 from maskel_core.anatomy.construction.fit import SkeletonFit
 from maskel_core.anatomy.construction.growth import growth_parts
 from maskel_core.anatomy.construction.measure import RestBody
 from maskel_core.anatomy.construction.sculpt import Solid, sculpt_skeleton
+from maskel_core.anatomy.construction.sculpt.sex import sex_tensors
+from maskel_core.anatomy.construction.seats import build_seats
 from maskel_core.anatomy.construction.source import named_bones
+from maskel_core.anatomy.construction.symmetry import mirror_images
 from maskel_core.anatomy.construction.tissues import ENERGIES, ENERGY_KEV, TISSUES, table
-from maskel_core.anatomy.construction.tuck import Skin, tuck
+from maskel_core.anatomy.construction.tuck import Skin, ends, open_vertices, settle, tuck
 from maskel_core.anatomy.joints import JOINT_NAMES
+from maskel_core.anatomy.person import sample_person
 from maskel_core.anatomy.skeleton import lean_phenotypes
 from rich.progress import track
 from safetensors.torch import save_file
 
 RANK = 64
 FITTED_BODIES = 360
+YOUNGEST = -1 / 3
+"""The newborn, by the body parameter ``age``."""
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 _SLENDER = {"clavicle", "humerus", "ulna", "radius", "femur", "tibia", "fibula"}
@@ -144,28 +151,42 @@ def _landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
     }
 
 
+def _fitted_people(count: int, names: list[str]) -> torch.Tensor:
+    """Phenotypes (count, 6) of random people, and of bodies from all over their range, infants among them."""
+    rng = np.random.default_rng(7)
+    rows = [[sample_person(rng).phenotypes[name] for name in names] for _ in range(count)]
+    values = torch.tensor(rows)
+    age = names.index("age")
+    spread = torch.tensor(rng.random((count // 4, len(names)))).float()
+    spread[:, age] = YOUNGEST + (1 - YOUNGEST) * spread[:, age]
+    # Infants change fastest.
+    spread[: count // 12, age] = torch.tensor(rng.uniform(YOUNGEST, 0.08, count // 12)).float()
+    values[: count // 4] = spread
+    return values
+
+
 def _fit_bodies(
     anatomy: Anatomy, fit: SkeletonFit, outer: dict[str, np.ndarray], centres: dict[str, np.ndarray]
 ):
     """Coefficients (M, K) of random lean bodies and their fitted maps (M, B, 3, 4) from centred bone space."""
-    generator = torch.Generator().manual_seed(7)
-    phenotypes = torch.rand(FITTED_BODIES, 6, generator=generator)
+    phenotypes = _fitted_people(FITTED_BODIES, anatomy.names["phenotypes"])
     coefficients = shape_coefficients(anatomy, lean_phenotypes(phenotypes))
     weights, joints = anatomy["body.skin_weights"], anatomy["body.skin_joints"]
     dominant = joints.gather(1, weights.argmax(1, keepdim=True)).squeeze(1).numpy()
     faces = anatomy["body.faces"].numpy()
+    open_skin = open_vertices(anatomy)
     result = []
     for row in track(coefficients, "fitting bodies"):
         shape = rest_shape(anatomy, row[None])
         vertices = shape.vertices[0].double().numpy()
-        body = RestBody(vertices, shape.heads[0].double().numpy(), anatomy.names["joints"], dominant)
-        maps = fit.fit(body)
+        body = RestBody(vertices, shape.heads[0].double().numpy(), anatomy.names["joints"], dominant, faces)
+        skin = Skin(vertices, faces, open_skin)
+        maps = fit.fit(body, skin)
         maps["lung"] = maps["rib6"]
         maps["hyoid"] = maps["c3"]
         for i in range(1, 11):
             # A cartilage spans from a rib to the sternum: halfway between the two.
             maps[f"costal_cartilage{i}"] = 0.5 * (maps[f"rib{i}"] + maps["sternum"])
-        skin = Skin(vertices, faces)
         size = body.stature / 1.75
         fitted = []
         for name, centre in centres.items():
@@ -175,6 +196,8 @@ def _fit_bodies(
                 local = tuck(local, outer[name], skin, 0.003 * size, slender=True)
             elif name in _COMPACT or name.startswith(("tarsal", "metatarsal", "toe")):
                 local = tuck(local, outer[name], skin, 0.003 * size, slender=False, reach=0.004, least=0.93)
+            if name in _SLENDER | _COMPACT or "ph" in name or name.startswith(("thumb", "tarsal")):
+                local = settle(local, outer[name], skin, 0.003 * size, ends(outer[name]), symmetric=False)
             fitted.append(local)
         result.append(np.stack(fitted))
     return coefficients.double().numpy(), np.stack(result)
@@ -203,14 +226,18 @@ def build(path: Path = ASSET_PATH) -> Path:
     anatomy = Anatomy(body, names)
     sources, origins = named_bones()
     pieces, centres = _pieces(sources, origins)
-    fit = SkeletonFit({name: np.asarray(mesh.vertices) for name, mesh in sources.items()}, origins)
+    outer: dict[str, np.ndarray] = {}
+    for piece in (p for p in pieces if p.kind == "always"):
+        outer.setdefault(piece.bone, piece.vertices[:: max(1, len(piece.vertices) // 160)])
+    fit = SkeletonFit(
+        {name: np.asarray(mesh.vertices) for name, mesh in sources.items()},
+        origins,
+        {name: points + centres[name] for name, points in outer.items()},
+    )
     for piece in pieces:
         if piece.bone in fit.vertebrae[:-1] and piece.kind == "always" and piece.outside == "muscle":
             # The spinous processes that the skin of the back covers are the sculpted ones.
             fit.bones[piece.bone] = piece.vertices + centres[piece.bone]
-    outer: dict[str, np.ndarray] = {}
-    for piece in (p for p in pieces if p.kind == "always"):
-        outer.setdefault(piece.bone, piece.vertices[:: max(1, len(piece.vertices) // 160)])
     coefficients, maps = _fit_bodies(anatomy, fit, outer, centres)
     constant, slope, residual = _regress(coefficients, maps)
     print(f"fit: rms residual of bone centres {residual * 1e3:.2f} mm")
@@ -227,10 +254,16 @@ def build(path: Path = ASSET_PATH) -> Path:
     tensors["bone.affine_basis"] = torch.tensor(
         np.stack([_mirror_affine(slope[:, i]) if m else slope[:, i] for i, m in rows], axis=1)
     ).float()
-    tensors |= _geometry(pieces, bone_names) | _bind(anatomy, bone_names, order, constant, names["joints"])
+    tensors |= _geometry(pieces, bone_names) | _bind(
+        anatomy, bone_names, order, constant, slope, names["joints"]
+    )
+    tensors |= sex_tensors(pieces, centres, origins["femur_r"])
     tensors |= _named_joints(_landmarks(fit), bone_names, centres)
+    tensors |= build_seats(_outer_surfaces(pieces), centres, bone_names)
+    tensors |= _covers(anatomy, tensors, pieces, order, constant, slope)
     tensors |= _anchors(fit, bone_names, centres, names["joints"])
     names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES), "tissues": list(TISSUES)}
+    tensors["bone.youngest"] = torch.tensor(YOUNGEST)
     tensors["tissue.energies"] = torch.tensor(ENERGIES)
     tensors["tissue.mu"] = torch.tensor(table()).float()
     tensors["tissue.energy_kev"] = torch.tensor(ENERGY_KEV)
@@ -243,6 +276,15 @@ def build(path: Path = ASSET_PATH) -> Path:
         f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB, {len(tensors['bone.faces'])} bone triangles)"
     )
     return path
+
+
+def _outer_surfaces(pieces: list[Piece]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Vertices and faces of the surface of each bone, by name without side."""
+    out: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for piece in pieces:
+        if piece.kind == "always":
+            out.setdefault(piece.bone, (piece.vertices, piece.faces))
+    return out
 
 
 def _geometry(pieces: list[Piece], bone_names: list[str]) -> dict[str, torch.Tensor]:
@@ -272,10 +314,23 @@ def _geometry(pieces: list[Piece], bone_names: list[str]) -> dict[str, torch.Ten
     }
 
 
-def _bind(anatomy, bone_names, order, constant, joints) -> dict[str, torch.Tensor]:
-    mean = rest_shape(anatomy, shape_coefficients(anatomy, torch.full((1, 6), 0.5))).heads[0]
-    spine = {n: float(mean[i, 2]) for i, n in enumerate(joints) if n.startswith(("spine", "neck", "head"))}
-    height = {n: float(constant[i][2, 3]) for i, n in enumerate(order)}
+_REFERENCE = (0.5, 0.8, 0.5, 0.5, 0.5, 0.5)
+"""Phenotypes of the lean adult whose joints and bones settle which joint carries which vertebra."""
+
+
+def _bind(
+    anatomy: Anatomy,
+    bone_names: list[str],
+    order: list[str],
+    constant: np.ndarray,
+    slope: np.ndarray,
+    joints: list[str],
+) -> dict[str, torch.Tensor]:
+    person = shape_coefficients(anatomy, torch.tensor([_REFERENCE]))
+    heads = rest_shape(anatomy, person).heads[0]
+    maps = constant + np.tensordot(person[0].double().numpy(), slope, 1)
+    spine = {n: float(heads[i, 2]) for i, n in enumerate(joints) if n.startswith(("spine", "neck", "head"))}
+    height = {n: float(maps[i][2, 3]) for i, n in enumerate(order)}
     weights = torch.zeros(len(bone_names), 2)
     indices = torch.zeros(len(bone_names), 2, dtype=torch.uint8)
     for row, name in enumerate(bone_names):
@@ -295,7 +350,72 @@ def _bind(anatomy, bone_names, order, constant, joints) -> dict[str, torch.Tenso
         for slot, (joint, weight) in enumerate(bindings(base, level, spine).items()):
             indices[row, slot] = joints.index(joint.replace(".R", ".L") if left else joint)
             weights[row, slot] = weight
-    return {"bone.joint_weights": weights, "bone.joint_indices": indices}
+    return {
+        "bone.joint_weights": weights,
+        "bone.joint_indices": indices,
+        "bone.end_joints": _end_joints(bone_names, indices, joints),
+    }
+
+
+def _covers(
+    anatomy: Anatomy,
+    tensors: dict[str, torch.Tensor],
+    pieces: list[Piece],
+    order: list[str],
+    constant: np.ndarray,
+    slope: np.ndarray,
+) -> dict[str, torch.Tensor]:
+    """Which skin lies over which bone in the lean adult, see ``construction.covers``."""
+    person = shape_coefficients(anatomy, torch.tensor([_REFERENCE]))
+    skin = rest_shape(anatomy, person).vertices[0].double().numpy()
+    maps = constant + np.tensordot(person[0].double().numpy(), slope, 1)
+    starts = np.cumsum([0] + [len(p.vertices) for p in pieces])
+    bones, offsets = {}, {}
+    for piece, start in zip(pieces, starts, strict=False):
+        number = int(tensors["piece.bone"][int(np.searchsorted(starts, start, "right")) - 1])
+        if piece.kind == "always" and number not in bones and piece.bone != "lung":
+            affine = maps[order.index(piece.bone)]
+            bones[number] = piece.vertices @ affine[:, :3].T + affine[:, 3]
+            offsets[number] = int(start)
+    covers = build_covers(bones, skin, open_vertices(anatomy), float(np.ptp(skin[:, 2])) / 1.75)
+    first = torch.tensor([offsets.get(i, 0) for i in range(max(offsets) + 1)])
+    covers["cover.vertex"] = covers["cover.vertex"] + first[covers["cover.bone"].long()].to(torch.int32)
+    mirror, _ = mirror_images(anatomy["body.template"].double().numpy(), anatomy.names["joints"])
+    return covers | {"body.mirror": torch.tensor(mirror).to(torch.int16)}
+
+
+def _end_joints(bone_names: list[str], indices: torch.Tensor, joints: list[str]) -> torch.Tensor:
+    """Body joints (B, 2) that the near and the far end of each bone belong to; a short bone has its own for both."""
+    far = {
+        "clavicle": "shoulder01",
+        "humerus": "lowerarm01",
+        "ulna": "wrist",
+        "radius": "wrist",
+        "femur": "lowerleg01",
+        "tibia": "foot",
+        "fibula": "foot",
+        "1mc": "finger1-2",
+        "thumbprox": "finger1-3",
+    }
+    far |= {f"{k}{part}ph": f"finger{k}-{n}" for k in "2345" for part, n in (("prox", 2), ("mid", 3))}
+    far |= {
+        f"toe_phalanx{i}": f"toe{toe}-{place + 1}"
+        for toe, row in enumerate(TOES, 1)
+        for place, i in enumerate(row, 1)
+        if place < len(row)
+    }
+    # The radius hangs on the elbow, whatever it turns with; the femur's head on the pelvis.
+    near = {"femur": "root", "radius": "lowerarm01"}
+    out = indices[:, :1].long().repeat(1, 2)
+    for row, name in enumerate(bone_names):
+        base, side = name[:-2], name[-2:].replace("_", ".").upper()
+        if not name.endswith(("_l", "_r")):
+            continue
+        for end, chosen in enumerate((near, far)):
+            if base in chosen:
+                joint = chosen[base]
+                out[row, end] = joints.index(joint if joint in joints else joint + side)
+    return out.to(torch.uint8)
 
 
 def _named_joints(points, bone_names, centres) -> dict[str, torch.Tensor]:

@@ -16,14 +16,22 @@ class RestBody:
         heads: float (J, 3), metres.
         names: J joint names.
         dominant: int (V,), the joint with the largest skin weight of each vertex.
+        faces: int (F, 3).
     """
 
     def __init__(
-        self, vertices: np.ndarray, heads: np.ndarray, names: list[str], dominant: np.ndarray
+        self,
+        vertices: np.ndarray,
+        heads: np.ndarray,
+        names: list[str],
+        dominant: np.ndarray,
+        faces: np.ndarray,
     ) -> None:
         self.vertices, self.heads, self.names, self.dominant = vertices, heads, names, dominant
-        self._arm = np.isin(dominant, [i for i, n in enumerate(names) if _is_arm(n)])
+        arm = np.isin(dominant, [i for i, n in enumerate(names) if _is_arm(n)])
+        self._trunk = faces[~arm[faces].any(1)]
         self.stature = float(np.ptp(vertices[:, 2]))
+        self._profile = _section(vertices, self._trunk, 0, 0.004 * self.stature)
 
     def joint(self, name: str) -> np.ndarray:
         """Centre of a joint, by its name without side for the right one."""
@@ -35,23 +43,17 @@ class RestBody:
         chosen = [i for i, n in enumerate(self.names) if n.startswith(prefixes) and not n.endswith(".L")]
         return self.vertices[np.isin(self.dominant, chosen)]
 
-    def trunk(self, z: float, thickness: float) -> np.ndarray:
-        """Skin vertices of the trunk, head and legs (not the arms) within a slab at height z."""
-        chosen = ~self._arm & (np.abs(self.vertices[:, 2] - z) < thickness)
-        return self.vertices[chosen]
-
     def midline(self, z: float) -> tuple[float, float]:
-        """Front and back of the skin on the mid-sagittal plane at height z."""
-        for thickness in (0.012, 0.025, 0.06):
-            slab = self.trunk(z, thickness)
-            slab = slab[np.abs(slab[:, 0]) < 0.02]
-            if len(slab) > 3:
-                break
-        return float(slab[:, 1].min()), float(slab[:, 1].max())
+        """Front and back of the skin beside the mid-sagittal plane at height z."""
+        start, stop = self._profile[:, 0], self._profile[:, 1]
+        share = (z - start[:, 2]) / np.where(stop[:, 2] == start[:, 2], np.inf, stop[:, 2] - start[:, 2])
+        hit = ((start[:, 2] <= z) & (z < stop[:, 2])) | ((stop[:, 2] <= z) & (z < start[:, 2]))
+        y = (start[:, 1] + share * (stop[:, 1] - start[:, 1]))[hit]
+        return float(y.min()), float(y.max())
 
     def half_width(self, z: float) -> float:
         """Half the width of the trunk at height z."""
-        return float(np.quantile(np.abs(self.trunk(z, 0.02)[:, 0]), 0.98))
+        return float(np.abs(_section(self.vertices, self._trunk, 2, z)[..., 0]).max())
 
     @property
     def hip(self) -> np.ndarray:
@@ -70,3 +72,18 @@ class RestBody:
 
 def _is_arm(name: str) -> bool:
     return name.startswith(("upperarm", "lowerarm", "wrist", "finger", "metacarpal", "shoulder"))
+
+
+def _section(vertices: np.ndarray, faces: np.ndarray, axis: int, level: float) -> np.ndarray:
+    """Segments (N, 2, 3) along which triangles cross the plane ``vertices[:, axis] == level``."""
+    above = vertices[:, axis] > level
+    crossed = faces[above[faces].any(1) & ~above[faces].all(1)]
+    ends = []
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        p, q = vertices[crossed[:, a]], vertices[crossed[:, b]]
+        cut = above[crossed[:, a]] != above[crossed[:, b]]
+        span = np.where(cut, q[:, axis] - p[:, axis], 1.0)
+        point = p + ((level - p[:, axis]) / span)[:, None] * (q - p)
+        ends.append(np.where(cut[:, None], point, np.nan))
+    points = np.stack(ends, axis=1)
+    return points[~np.isnan(points[..., 0])].reshape(-1, 2, 3)
