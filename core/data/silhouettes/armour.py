@@ -87,15 +87,16 @@ def pauldrons(wearer: Wearer, random: np.random.Generator, strength: float) -> S
 
 def limb_armour(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
     """Vambraces, gauntlets, knee cops and greaves in facets."""
-    thick = (0.010 + 0.016 * strength) * wearer.unit
+    thick = (0.010 + 0.016 * strength) * random.uniform(0.8, 1.2) * wearer.unit
+    corners, flare = int(random.integers(5, 9)), random.uniform(1.0, 1.2)
     parts = []
     for limb, first, last in (("arm", 9, 15), ("leg", 9, 15)):
         for side in _SIDES:
             measure = wearer.limb(f"{limb}_{side}")
             rows = np.array([first, first + 2, last])
             radius = measure.radius[rows].max(1, keepdims=True) + thick
-            radius = radius * np.array([[1.12], [1.0], [0.95]])
-            turn = np.arange(6)[None] * (np.pi / 3) + np.pi / 6
+            radius = radius * np.array([[flare], [1.0], [0.95]])
+            turn = (np.arange(corners)[None] + 0.5) * (2 * np.pi / corners)
             around = (measure.front[rows][:, None] * np.cos(turn)[..., None]) + (
                 measure.side[rows][:, None] * np.sin(turn)[..., None]
             )
@@ -131,7 +132,7 @@ def _bellows(wearer: Wearer, limb: str, at: float, reach: float, thick: float) -
 
 def hard_suit(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
     """A space or robot suit: bulky limbs with bellows at the joints, a chest box and a pack."""
-    thick = (0.02 + 0.045 * strength) * wearer.unit
+    thick = (0.02 + 0.045 * strength) * random.uniform(0.8, 1.1) * wearer.unit
     share = wearer.share("trunk", "arm_l", "arm_r", "leg_l", "leg_r", "hand_l", "hand_r", "foot_l", "foot_r")
     hands = 1 - 0.65 * wearer.share("hand_l", "hand_r")
     parts = [wearer.inflated(thick * share * hands)]
@@ -143,9 +144,9 @@ def hard_suit(wearer: Wearer, random: np.random.Generator, strength: float) -> S
     ]
     chest = wearer.trunk.centres[5]
     deep = float(wearer.trunk.radius[5].mean())
-    half = np.array([0.13, 0.05, 0.09]) * wearer.unit
+    half = np.array([0.13, 0.05, 0.09]) * random.uniform(0.8, 1.2, 3) * wearer.unit
     parts.append(wearer.rigid(box(chest - [0, deep, 0], half), "spine02"))
-    pack = np.array([0.17, 0.09, 0.22]) * wearer.unit
+    pack = np.array([0.17, 0.09, 0.22]) * random.uniform(0.8, 1.2, 3) * wearer.unit
     parts.append(wearer.rigid(rounded_box(chest - [0, -deep - 0.06 * wearer.unit, 0], pack, 0.3), "spine02"))
     for side in _SIDES:
         parts += sole_of(wearer, side, 0.03 * wearer.unit, 0.035 * wearer.unit, thick)

@@ -34,7 +34,8 @@ def cap(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface
     """A baseball cap, worn forward, backward or askew."""
     scalp = Scalp(wearer)
     scale = scalp.size / 0.24
-    dome = _dome(scalp, (0.016 + 0.01 * strength) * scale, 1.25, 0.15)
+    high = random.uniform(0.012, 0.02)
+    dome = _dome(scalp, (high + 0.01 * strength) * scale, 1.25, 0.15)
     turned = random.choice([0.0, 0.0, 0.5, np.pi])
     angle = np.linspace(-0.75, 0.75, 13) + turned
     inner = scalp.at(np.full(13, 1.25), angle, 0.016 * scale)
@@ -131,9 +132,10 @@ def headphones(wearer: Wearer, random: np.random.Generator, strength: float) -> 
     scalp = Scalp(wearer)
     scale = scalp.size / 0.24
     angle = np.linspace(-1.45, 1.45, 15)
-    band = scalp.at(np.abs(angle), np.where(angle > 0, np.pi / 2, -np.pi / 2), 0.02 * scale)
-    parts = [strand(band, 0.009 * scale, 6)]
-    size = (0.03 + 0.02 * strength) * scale
+    lift, thick = random.uniform(0.012, 0.03) * scale, random.uniform(0.006, 0.013) * scale
+    band = scalp.at(np.abs(angle), np.where(angle > 0, np.pi / 2, -np.pi / 2), lift)
+    parts = [strand(band, thick, 6)]
+    size = (0.03 + 0.02 * strength) * random.uniform(0.85, 1.15) * scale
     for side in (1.0, -1.0):
         ear = scalp.at(np.array(1.6), np.array(side * np.pi / 2), 0.012 * scale)
         parts.append(rounded_box(ear, np.array([0.02 * scale, size, 1.15 * size]), 0.6))

@@ -15,7 +15,7 @@ Mask = NDArray[np.float32]
 
 def soft_edge(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
     """A wider anti-aliased edge: a Gaussian filter as of a renderer, 0.4 to 1.4 pixels."""
-    return ndimage.gaussian_filter(mask, 0.4 + strength)
+    return ndimage.gaussian_filter(mask, 0.4 + strength * random.uniform(0.6, 1.0))
 
 
 def hard_edge(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
@@ -26,19 +26,22 @@ def hard_edge(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
 def grow(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
     """Up to one pixel wider on all sides."""
     wide = ndimage.grey_dilation(mask, footprint=ndimage.generate_binary_structure(2, 1))
+    strength = strength * random.uniform(0.6, 1.0)
     return (1 - strength) * mask + strength * wide
 
 
 def shrink(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
     """Up to one pixel narrower on all sides."""
     narrow = ndimage.grey_erosion(mask, footprint=ndimage.generate_binary_structure(2, 1))
+    strength = strength * random.uniform(0.6, 1.0)
     return (1 - strength) * mask + strength * narrow
 
 
 def rough_edge(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
     """An edge cut by hand or by a poor key: it wanders by up to three pixels of 256."""
     size = len(mask)
-    coarse = random.normal(size=(max(size // 6, 4),) * 2)
+    # Bounded, so that no island stands off the outline.
+    coarse = random.normal(size=(max(size // 6, 4),) * 2).clip(-2, 2)
     noise = ndimage.zoom(coarse, size / len(coarse), order=1, mode="nearest", grid_mode=True)[:size, :size]
     wide = 3.0 * size / 256
     blurred = ndimage.gaussian_filter(mask, wide)
@@ -79,16 +82,20 @@ _LUMINANCE = np.array(
 
 def jpeg(mask: Mask, random: np.random.Generator, strength: float) -> Mask:
     """The ringing of a JPEG of quality 70 to 5: blocks of 8 by 8 in the cosine domain, quantised as in ITU-T T.81."""
-    quality = 70 - 65 * strength
+    quality = 70 - 65 * strength * random.uniform(0.7, 1.0)
     factor = 50 / quality if quality < 50 else 2 - quality / 50
     size = len(mask)
-    full = -(-size // 8) * 8
-    padded = np.pad(mask, ((0, full - size),) * 2, mode="edge") * 255.0 - 128
+    # Blocks begin anywhere: the picture was cut after it was stored.
+    down, right = (int(n) for n in random.integers(8, size=2))
+    full = -(-(size + 7) // 8) * 8
+    edges = ((down, full - size - down), (right, full - size - right))
+    padded = np.pad(mask, edges, mode="edge") * 255.0 - 128
     blocks = padded.reshape(full // 8, 8, full // 8, 8).swapaxes(1, 2)
     steps = np.maximum(1, _LUMINANCE * factor)
     coarse = np.rint(fft.dctn(blocks, axes=(2, 3), norm="ortho") / steps) * steps
     back = fft.idctn(coarse, axes=(2, 3), norm="ortho").swapaxes(1, 2).reshape(full, full)
-    return np.clip((back[:size, :size] + 128) / 255, 0, 1).astype(np.float32)
+    kept = back[down : down + size, right : right + size]
+    return np.clip((kept + 128) / 255, 0, 1).astype(np.float32)
 
 
 def _blobs(
@@ -98,14 +105,20 @@ def _blobs(
     out = np.zeros((size, size), np.float32)
     if not len(spots):
         return out
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
     for row, column in spots[random.integers(len(spots), size=count)]:
         wide = radius * random.uniform(0.4, 1.0)
         turn, long = random.uniform(0, np.pi), random.uniform(1.0, 2.5)
-        y, x = rows - row, columns - column
+        far = int(np.ceil(long * wide)) + 2
+        top, left = max(row - far, 0), max(column - far, 0)
+        window = out[top : row + far + 1, left : column + far + 1]
+        y, x = np.ogrid[
+            top - row : top - row + window.shape[0], left - column : left - column + window.shape[1]
+        ]
         along = (np.cos(turn) * x + np.sin(turn) * y) / long
         across = np.cos(turn) * y - np.sin(turn) * x
-        out = np.maximum(out, np.clip(wide - np.hypot(along, across) + 0.5, 0, 1))
+        np.maximum(
+            window, np.clip(wide - np.hypot(along, across) + 0.5, 0, 1), out=window, casting="same_kind"
+        )
     return out
 
 
