@@ -145,7 +145,7 @@ def _surfaces(
     muscles = muscle_surface(
         anatomy,
         skin,
-        float(lying.max() - lying.min()),
+        lying.amax() - lying.amin(),
         figure.years,
         1.0 - figure.phenotypes.get("gender", 0.5),
     )

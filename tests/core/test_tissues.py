@@ -45,15 +45,15 @@ def test_fat_follows_build_age_and_sex() -> None:
     assert body_fat(30.0, 30.0, 1.0) > body_fat(22.0, 30.0, 1.0)
     assert body_fat(24.0, 70.0, 1.0) > body_fat(24.0, 30.0, 1.0)
     # Deurenberg's own worked values: a man of 30 with 25 kg/m2 has 20.7 %, a boy of 10 with 17 kg/m2 has 16.5 %.
-    assert body_fat(25.0, 30.0, 1.0) == pytest.approx(0.207, abs=0.001)
-    assert body_fat(17.0, 10.0, 1.0) == pytest.approx(0.165, abs=0.001)
+    assert float(body_fat(25.0, 30.0, 1.0)) == pytest.approx(0.207, abs=0.001)
+    assert float(body_fat(17.0, 10.0, 1.0)) == pytest.approx(0.165, abs=0.001)
 
 
 def test_volume_of_a_box() -> None:
     corners = torch.tensor([[x, y, z] for x in (0.0, 1.0) for y in (0.0, 2.0) for z in (0.0, 3.0)]) + 5
     trimesh = pytest.importorskip("trimesh")
     hull = trimesh.convex.convex_hull(corners.numpy())
-    assert volume(torch.tensor(hull.vertices), torch.tensor(hull.faces)) == pytest.approx(6.0)
+    assert float(volume(torch.tensor(hull.vertices), torch.tensor(hull.faces))) == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize("years", [0.1, 6.0, 30.0, 80.0])
@@ -63,10 +63,10 @@ def test_the_layer_under_the_skin_holds_the_fat_it_should(anatomy: Anatomy, year
     stature = float(rest[:, 2].max() - rest[:, 2].min())
     faces = anatomy["body.faces"]
     inner = muscle_surface(anatomy, figure.skin, stature, years, 1.0)
-    whole = volume(figure.skin, faces)
+    whole = float(volume(figure.skin, faces))
     mass = whole * 1040
-    fat = (whole - volume(inner, faces)) * 900 / mass
-    assert fat == pytest.approx(0.8 * body_fat(mass / stature**2, years, 1.0), rel=0.03)
+    fat = (whole - float(volume(inner, faces))) * 900 / mass
+    assert fat == pytest.approx(0.8 * float(body_fat(mass / stature**2, years, 1.0)), rel=0.03)
     depth = (inner - figure.skin).norm(dim=1) / stature
     assert depth.max() < 0.02
     assert depth[layer_factors(anatomy) < 0.13].max() < 0.25 * depth.max()
@@ -209,7 +209,7 @@ def test_closed_lips_and_lids_hide_no_air(anatomy: Anatomy) -> None:
     closed = closed_skin(anatomy, template)
     assert trimesh.Trimesh(closed.numpy(), faces.numpy(), process=False).is_watertight
     # A mouth of about 200 ml and two eyeballs.
-    gained = (volume(closed, faces) - volume(template, faces)) * 1e6
+    gained = float(volume(closed, faces) - volume(template, faces)) * 1e6
     assert 120.0 < gained < 300.0
     moved = (closed != template).any(1)
     assert float(template[moved][:, 2].min()) > float(template[:, 2].max()) - 0.2
