@@ -26,9 +26,11 @@ from maskel_core.anatomy.construction.sculpt.smooth import sample, smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Epiphysis
 from scipy import ndimage
 
-HEAD, SOCKET = 0.0228, 0.0274
+HEAD, SOCKET = 0.0222, 0.0276
 _OPENING = np.array([-0.74, -0.36, -0.57])
 """Direction that the right acetabulum faces: outwards, forwards and down (40 degrees of abduction, 20 of anteversion)."""
+_NEAR = 0.008
+"""How far below the hip centre the source's hip bone is left as it is, metres."""
 
 
 def _crest(vertices: np.ndarray) -> np.ndarray:
@@ -48,6 +50,16 @@ def _crest(vertices: np.ndarray) -> np.ndarray:
     return ndimage.gaussian_filter1d(smooth, 2.0, axis=0, mode="nearest")
 
 
+def deepened(points: np.ndarray, hip: np.ndarray) -> np.ndarray:
+    """Points (N, 3) with what lies under the socket drawn down.
+
+    The source's ischium ends 52 mm below the hip centre and its lower ramus runs level; in adults it is about 80 mm, and the rami
+    meet in an arch of 60 to 90 degrees.
+    """
+    below = np.maximum(hip[2] - _NEAR - points[:, 2], 0)
+    return points - np.stack([0 * below, 0 * below, 12.5 * below**2], axis=1)
+
+
 def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> tuple[DistanceField, Field]:
     """The right hip bone and the thickness of its cortex.
 
@@ -56,6 +68,8 @@ def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> t
         hip: (3,) centre of the femoral head, metres.
         sacrum: The finished sacrum, from which the sacroiliac joint keeps it 2 mm away.
     """
+    mesh = mesh.copy()
+    mesh.vertices = deepened(np.asarray(mesh.vertices), hip)
     base = smoothed(mesh, 0.001, 0.0028, true_size=True)
     grid = Grid.like(base)
     p, solid = grid.points, base.values
@@ -71,14 +85,20 @@ def hip_bone(mesh: trimesh.Trimesh, hip: np.ndarray, sacrum: DistanceField) -> t
     solid = union(
         solid, ellipsoid(p, lower_spine + np.array([0.003, 0.004, 0.0]), [0.008, 0.010, 0.013]), 0.022
     )
-    seat = np.asarray(mesh.vertices)[np.asarray(mesh.vertices)[:, 2] < 0.90]
+    seat = np.asarray(mesh.vertices)[np.asarray(mesh.vertices)[:, 2] < hip[2] - 0.035]
     seat = seat[seat[:, 1] > 0.185].mean(0)
-    solid = union(solid, ellipsoid(p, seat + np.array([0, 0, 0.008]), [0.012, 0.014, 0.022]), 0.014)
+    solid = union(solid, ellipsoid(p, seat + np.array([0, 0, 0.002]), [0.014, 0.014, 0.026]), 0.014)
 
+    # Measured from the hip's level: the arch under the symphysis, about 70 degrees wide.
     lower_ramus = np.array(
-        [[-0.010, 0.124, 0.890], [-0.022, 0.150, 0.881], [-0.038, 0.176, 0.880], [-0.054, 0.197, 0.886]]
+        [[-0.009, 0.126, -0.040], [-0.0185, 0.143, -0.052], [-0.0325, 0.163, -0.066], [-0.047, 0.187, -0.076]]
     )
-    solid = union(solid, tube(p, lower_ramus, np.array([0.0062, 0.0052, 0.0056, 0.0075]), 0.004), 0.006)
+    lower_ramus[:, 2] += hip[2]
+    solid = union(solid, tube(p, lower_ramus, np.array([0.0072, 0.0066, 0.0070, 0.0092]), 0.004), 0.008)
+    body = hip * np.array([0, 0, 1]) + np.array([[-0.0125, 0.110, -0.010], [-0.0115, 0.122, -0.034]])
+    solid = union(solid, capsule(p, body[0], body[1], 0.0068, 0.0072, flat=[0.45, 0, 0]), 0.010)
+    spine = hip + np.array([[0.022, 0.040, 0.000], [0.031, 0.052, -0.006]])
+    solid = union(solid, capsule(p, spine[0], spine[1], 0.0060, 0.0022, flat=[0, 0, 0.5]), 0.008)
     upper_ramus = np.array([[-0.016, 0.106, 0.914], [-0.038, 0.118, 0.923], [-0.062, 0.136, 0.934]])
     solid = union(solid, tube(p, upper_ramus, np.array([0.0075, 0.0062, 0.0072]), 0.004), 0.006)
 
@@ -131,6 +151,10 @@ def sacrum(mesh: trimesh.Trimesh, lumbar: DistanceField) -> DistanceField:
 
     q = p.copy()
     q[..., 0] = np.abs(q[..., 0])
+    # The wings lie lower than the end plate between them.
+    lowered = p.copy()
+    lowered[..., 2] += 0.010 * np.clip((q[..., 0] - 0.023) / 0.009, 0, 1)
+    solid = intersection(solid, sample(base, lowered), 0.003)
     for number in range(4):
         z = top - 0.030 - number * 0.0215
         centre = middle(z)
@@ -146,7 +170,7 @@ def sacrum(mesh: trimesh.Trimesh, lumbar: DistanceField) -> DistanceField:
         # The discs between the sacral segments have turned to thin scars that show as lines.
         scar = np.maximum(np.abs((p[..., 2] - (z + 0.003)) + 0.25 * (p[..., 1] - centre[1])) - 0.0004, 0)
         core = ellipsoid(p, centre + np.array([0, -0.008, 0.003]), [0.015, 0.009, 0.006])
-        solid = without(solid, intersection(0.0009 - scar, core), 0.0)
+        solid = without(solid, intersection(0.0009 - scar, np.minimum(core, base.values - 0.0018)), 0.0)
     canal = tube(
         p,
         np.array([middle(z) + np.array([0, 0.009, 0]) for z in (top + 0.01, top - 0.05, top - 0.085)]),
