@@ -8,77 +8,17 @@ fitted: the left is the mirror image.
 from __future__ import annotations
 
 import numpy as np
-from maskel_core.anatomy.construction.bones import TOES
+from maskel_core.anatomy.construction.affine import Affine, affine, moved, similarity
+from maskel_core.anatomy.construction.limbs import CARPALS, FINGERS, fit_arm, fit_legs, limb
 from maskel_core.anatomy.construction.measure import RestBody
-from maskel_core.anatomy.construction.sculpt.pelvis import HEAD, SOCKET
 from maskel_core.anatomy.construction.tuck import Skin, settle
 from scipy.ndimage import gaussian_filter1d
 
-Affine = np.ndarray
-_FRONT = np.array([0.0, -1.0, 0.0])
 _SCALP = 0.0065
 _TILT = np.radians(5.0)
 """Forward tilt of the pelvis against the source's, whose bearer lies."""
 _SHALLOW = 0.96
 """Depth of the pelvis relative to its height, against the source's."""
-_FINGERS = "2345"
-_CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
-
-
-def _frame(axis: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Right-handed orthonormal columns: along the axis, towards ``side``, and across."""
-    along = _unit(axis)
-    towards = _unit(side - (side @ along) * along)
-    return np.stack([along, towards, np.cross(along, towards)], axis=1)
-
-
-def _affine(matrix: np.ndarray, source: np.ndarray, target: np.ndarray) -> Affine:
-    return np.concatenate([matrix, (target - matrix @ source)[:, None]], axis=1)
-
-
-def _moved(affine: Affine, point: np.ndarray) -> np.ndarray:
-    return affine[:, :3] @ point + affine[:, 3]
-
-
-def segment(
-    source: tuple[np.ndarray, np.ndarray],
-    target: tuple[np.ndarray, np.ndarray],
-    sides: tuple[np.ndarray, np.ndarray],
-    girth: float,
-) -> Affine:
-    """Map a bone between two joint centres, its length stretched and its girth scaled; sides settle the roll."""
-    a, b = source
-    c, d = target
-    length = np.linalg.norm(d - c) / np.linalg.norm(b - a)
-    matrix = _frame(d - c, sides[1]) @ np.diag([length, girth, girth]) @ _frame(b - a, sides[0]).T
-    return _affine(matrix, a, c)
-
-
-def least_squares(source: np.ndarray, target: np.ndarray) -> Affine:
-    """Affine map of points (N, 3) onto points (N, 3), N >= 4 and not in a plane."""
-    ones = np.ones((len(source), 1))
-    return np.linalg.lstsq(np.hstack([source, ones]), target, rcond=None)[0].T
-
-
-def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Affine:
-    """Rotation, uniform scale and shift of points (N, 3) onto points (N, 3), weighted (Umeyama 1991)."""
-    share = (weights / weights.sum())[:, None]
-    from_mean, to_mean = (share * source).sum(0), (share * target).sum(0)
-    a, b = source - from_mean, target - to_mean
-    left, stretch, right = np.linalg.svd((share * b).T @ a)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    scale = (stretch * sign).sum() / (share * a * a).sum()
-    return _affine(scale * left @ np.diag(sign) @ right, from_mean, to_mean)
-
-
-def _front_end(points: np.ndarray) -> np.ndarray:
-    """Middle of the front (least y) end of a bone of the foot, (3,)."""
-    front = points[points[:, 1] < points[:, 1].min() + 0.15 * np.ptp(points[:, 1])]
-    return np.array([front[:, 0].mean(), points[:, 1].min(), front[:, 2].mean()])
 
 
 class SkeletonFit:
@@ -117,8 +57,8 @@ class SkeletonFit:
         """Affine maps (3, 4) from the source to the resting body, by bone name."""
         maps = self._pelvis(body, skin)
         source = self.origins["femur_r"]
-        hip = _moved(maps["sacrum"], source)
-        maps |= self._legs(body, hip, maps["hip_bone"]) | self._arm(body)
+        hip = moved(maps["sacrum"], source)
+        maps |= fit_legs(self, body, hip, maps["hip_bone"]) | fit_arm(self, body)
         spine, curve = self._spine(body, maps["sacrum"])
         maps |= spine
         maps |= self._cage(body, curve)
@@ -145,8 +85,8 @@ class SkeletonFit:
             *(f"metatarsal{i}" for i in range(1, 6)),
         )
         self._settle_block(maps, foot, o["talus_r"][None], skin, 0.004 * size)
-        hand = (*_CARPALS, *(f"{k}mc" for k in _FINGERS))
-        knuckles = np.array([self.wrist, *(o[f"{k}proxph_r"] for k in _FINGERS)])
+        hand = (*CARPALS, *(f"{k}mc" for k in FINGERS))
+        knuckles = np.array([self.wrist, *(o[f"{k}proxph_r"] for k in FINGERS)])
         self._settle_block(maps, hand, knuckles, skin, 0.003 * size)
         for name in self.vertebrae[:-1]:
             centre = self.bodies[name]
@@ -170,80 +110,6 @@ class SkeletonFit:
             maps[name] = settle(
                 maps[name], points, skin, margin * size, pins, symmetric=True, upright=upright
             )
-
-    def _girth(self, body: RestBody, length_ratio: float | np.floating) -> float:
-        """Girth follows the limb's own length and the whole body's size by halves (geometric)."""
-        return float(np.sqrt(length_ratio * body.stature / 1.75))
-
-    def _limb(
-        self,
-        body: RestBody,
-        ends: tuple[np.ndarray, np.ndarray],
-        target: tuple[np.ndarray, np.ndarray],
-        sides,
-    ) -> Affine:
-        ratio = np.linalg.norm(target[1] - target[0]) / np.linalg.norm(ends[1] - ends[0])
-        return segment(ends, target, sides, self._girth(body, ratio))
-
-    def _legs(self, body: RestBody, hip: np.ndarray, pelvis: Affine) -> dict[str, Affine]:
-        o = self.origins
-        knee, ankle = body.joint("lowerleg01"), body.joint("foot")
-        toward_toe = body.joint("toe2-1") - ankle
-        sides = (_FRONT, _unit(_FRONT + _unit(toward_toe)))
-        ratio = np.linalg.norm(knee - hip) / np.linalg.norm(o["tibia_r"] - o["femur_r"])
-        narrow = np.linalg.svd(pelvis[:, :3], compute_uv=False)[-1]
-        room = (SOCKET * narrow - 0.0018 * body.stature / 1.75) / HEAD
-        girth = float(np.clip(room, 0.82 * self._girth(body, ratio), self._girth(body, ratio)))
-        thigh = segment((o["femur_r"], o["tibia_r"]), (hip, knee), sides, girth)
-        shank = self._limb(body, (o["tibia_r"], o["talus_r"]), (knee, ankle), sides)
-        maps = {"femur": thigh, "tibia": shank, "fibula": shank, "patella": thigh}
-
-        foot = body.part("foot", "toe")
-        heel = np.array([ankle[0], foot[:, 1].max(), foot[:, 2].min()])
-        size = np.linalg.norm(body.joint("toe1-1") - heel)
-        heel += size * np.array([0.0, -0.035, 0.045])
-        bones = self.bones
-        calcaneus = bones["calcaneus"]
-        source = [
-            o["talus_r"],
-            np.array([calcaneus[:, 0].mean(), calcaneus[:, 1].max(), calcaneus[:, 2].min()]),
-        ]
-        source += [_front_end(bones[f"metatarsal{k}"]) for k in range(1, 6)]
-        target = [ankle, heel, *(body.joint(f"toe{k}-1") for k in range(1, 6))]
-        block = least_squares(np.array(source), np.array(target))
-        maps |= dict.fromkeys(
-            (
-                "calcaneus",
-                "talus",
-                *(f"tarsal{i}" for i in range(1, 6)),
-                *(f"metatarsal{i}" for i in range(1, 6)),
-            ),
-            block,
-        )
-        for toe, chain in enumerate(TOES, 1):
-            maps |= self._toe(body, toe, chain, source[1 + toe])
-        return maps
-
-    def _toe(
-        self, body: RestBody, toe: int, chain: tuple[int, ...], knuckle: np.ndarray
-    ) -> dict[str, Affine]:
-        """The phalanges of a toe between its joints; ``knuckle`` is the front end of its metatarsal in the source."""
-        parts = [self.bones[f"toe_phalanx{i}"] for i in chain]
-        ends = [knuckle, *(_front_end(part) for part in parts)]
-        starts = [
-            np.array([1.0, -1.0, 1.0]) * _front_end(part * np.array([1.0, -1.0, 1.0])) for part in parts
-        ]
-        between = [0.5 * (end + start) for end, start in zip(ends[:-1], starts, strict=True)] + [ends[-1]]
-        joints = [body.joint(f"toe{toe}-{i}") for i in range(1, len(chain) + 1)]
-        tip = body.tip(f"toe{toe}-{len(chain)}", f"toe{toe}-{len(chain) - 1}")
-        joints.append(tip + 0.2 * (joints[-1] - tip))
-        up = np.array([0.0, 0.0, 1.0])
-        return {
-            f"toe_phalanx{number}": self._limb(
-                body, (between[i], between[i + 1]), (joints[i], joints[i + 1]), (up, up)
-            )
-            for i, number in enumerate(chain)
-        }
 
     def _pelvis(self, body: RestBody, skin: Skin) -> dict[str, Affine]:
         source = self.origins["femur_r"]
@@ -278,13 +144,13 @@ class SkeletonFit:
                 room(column, y, 1.0) + 0.012 * size,
             )
             y += 0.4 * (behind - (room(points, y, -1.0) - 0.005 * size))
-        pelvis = _affine(matrix, source, np.array([wide * source[0], y, body.hip[2]]))
+        pelvis = affine(matrix, source, np.array([wide * source[0], y, body.hip[2]]))
         ring = source + 0.02 * np.vstack([np.eye(3), -np.eye(3)])
         pelvis = settle(pelvis, points, skin, 0.003 * size, ring, symmetric=True, hold=0.02, stiff=0.05)
         return {"hip_bone": pelvis, "sacrum": pelvis}
 
     def _spine(self, body: RestBody, sacrum: Affine) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
-        base = _moved(sacrum, self.bodies["l5"])
+        base = moved(sacrum, self.bodies["l5"])
         top_z = body.joint("head")[2] - 0.004 * body.stature
         low, high = self.bodies["l5"][2], self.bodies["c1"][2]
         scale = (top_z - base[2]) / (high - low)
@@ -334,7 +200,7 @@ class SkeletonFit:
             cos, sin = np.cos(tilt[i]), np.sin(tilt[i])
             turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
             matrix = turn @ np.diag([scale, scale, tall[name]])
-            maps[name] = _affine(matrix, self.bodies[name], centre)
+            maps[name] = affine(matrix, self.bodies[name], centre)
         return maps, centres
 
     def _cage(self, body: RestBody, curve: dict[str, np.ndarray]) -> dict[str, Affine]:
@@ -369,7 +235,7 @@ class SkeletonFit:
             front = np.clip(deep(level_name), 0.85 * typical, 1.1 * typical)
             matrix = np.diag([wide, front, scale])
             matrix[2, 1] = slope * front * max(0.0, 1 - (i - 1) / 8)
-            maps[f"rib{i}"] = _affine(matrix, self.bodies[level_name], curve[level_name])
+            maps[f"rib{i}"] = affine(matrix, self.bodies[level_name], curve[level_name])
         # The sternum leans with the skin of the chest: its two ends decide its depth and slope.
         heights = sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015
         targets = [
@@ -380,7 +246,7 @@ class SkeletonFit:
         lean = ((fronts[1] - fronts[0]) - typical * (upper - lower)) / (heights[1] - heights[0])
         tall = (targets[1] - targets[0]) / (heights[1] - heights[0])
         matrix = np.array([[wide, 0, 0], [0, typical, lean], [0, 0, tall]])
-        maps["sternum"] = _affine(
+        maps["sternum"] = affine(
             matrix, np.array([0, lower, heights[0]]), np.array([0, fronts[0], targets[0]])
         )
         return maps
@@ -391,71 +257,22 @@ class SkeletonFit:
         medial = o["clavicle_r"]
         shoulder, source_shoulder = body.joint("upperarm01"), o["humerus_r"]
         tip = o["scapula_r"]
-        target_medial = _moved(sternum, medial)
+        target_medial = moved(sternum, medial)
         acromion = shoulder + (tip - source_shoulder) * size
         above = body.vertices[np.linalg.norm(body.vertices[:, :2] - acromion[:2], axis=1) < 0.03 * size]
         acromion[2] = min(
             acromion[2], above[above[:, 2] > shoulder[2]][:, 2].min(initial=np.inf) - 0.008 * size
         )
         up = np.array([0.0, 0.0, 1.0])
-        maps = {"clavicle": self._limb(body, (medial, tip), (target_medial, acromion), (up, up))}
+        maps = {"clavicle": limb(body, (medial, tip), (target_medial, acromion), (up, up))}
         scapula = self.bones["scapula"]
         inferior = scapula[scapula[:, 2].argmin()]
         superior = scapula[(scapula @ np.array([1.0, 0.0, 1.0])).argmax()]
         source = np.array([source_shoulder, tip, inferior, superior])
-        on_cage = [_moved(ribs, p) for p in (inferior, superior)]
-        drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - _moved(ribs, tip)[2])])
+        on_cage = [moved(ribs, p) for p in (inferior, superior)]
+        drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - moved(ribs, tip)[2])])
         target = np.array([shoulder, acromion, *(p + drop for p in on_cage)])
         maps["scapula"] = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
-        return maps
-
-    def _arm(self, body: RestBody) -> dict[str, Affine]:
-        o = self.origins
-        shoulder, elbow, wrist = body.joint("upperarm01"), body.joint("lowerarm01"), body.joint("wrist")
-        flexion = _unit(wrist - elbow)
-        index, little = body.joint("finger2-1"), body.joint("finger5-1")
-        thumb_side = index - little
-        bend = _FRONT
-        maps = {"humerus": self._limb(body, (o["humerus_r"], self.elbow), (shoulder, elbow), (bend, flexion))}
-        ends = (self.elbow, self.wrist)
-        maps["ulna"] = self._limb(
-            body, ends, (elbow, wrist), (bend, -_unit(elbow - shoulder) * 0.5 + _unit(thumb_side))
-        )
-        maps["radius"] = self._limb(body, ends, (elbow, wrist), (bend, _unit(thumb_side)))
-
-        source_index, source_little = o["2proxph_r"], o["5proxph_r"]
-        normal = np.cross(source_index - self.wrist, source_little - self.wrist)
-        target_normal = np.cross(index - wrist, little - wrist)
-        ratio = np.linalg.norm(index - wrist) / np.linalg.norm(source_index - self.wrist)
-        lift, grown = 0.02 * _unit(normal), 0.02 * self._girth(body, ratio) * _unit(target_normal)
-        base = np.array([self.wrist, source_index, source_little, o["3proxph_r"]])
-        target = np.array([wrist, index, little, body.joint("finger3-1")])
-        hand = least_squares(np.vstack([base, base + lift]), np.vstack([target, target + grown]))
-        maps |= dict.fromkeys((*_CARPALS, *(f"{k}mc" for k in _FINGERS)), hand)
-
-        for k in _FINGERS:
-            chain = [o[f"{k}proxph_r"], o[f"midph{k}_r"], o[f"distph{k}_r"], self.bones[f"{k}distph"].min(0)]
-            chain[3][:2] = self.bones[f"{k}distph"].mean(0)[:2]
-            joints = [body.joint(f"finger{k}-{i}") for i in (1, 2, 3)]
-            tip = body.tip(f"finger{k}-3", f"finger{k}-2")
-            joints.append(tip + 0.13 * (joints[2] - tip))
-            for i, part in enumerate(("proxph", "midph", "distph")):
-                sides = (_unit(normal), _unit(target_normal))
-                maps[f"{k}{part}"] = self._limb(
-                    body, (chain[i], chain[i + 1]), (joints[i], joints[i + 1]), sides
-                )
-        chain = [o["firstmc_r"], o["proximal_thumb_r"], o["distal_thumb_r"], self.bones["thumbdist"].min(0)]
-        start = body.joint("finger1-1")
-        tip = body.tip("finger1-3", "finger1-2")
-        last = body.joint("finger1-3")
-        joints = [wrist + 0.45 * (start - wrist), body.joint("finger1-2"), last, tip + 0.13 * (last - tip)]
-        for i, name in enumerate(("1mc", "thumbprox", "thumbdist")):
-            maps[name] = self._limb(
-                body,
-                (chain[i], chain[i + 1]),
-                (joints[i], joints[i + 1]),
-                (_unit(normal), _unit(target_normal)),
-            )
         return maps
 
     def _head(self, body: RestBody) -> dict[str, Affine]:
@@ -475,11 +292,11 @@ class SkeletonFit:
         source_brow = skull[skull[:, 2] > orbit + 0.01]
         deep = (back - front) / np.ptp(source_brow[:, 1])
         matrix = np.diag([wide, deep, tall])
-        upper = _affine(matrix, np.array([0, source_brow[:, 1].min(), orbit]), np.array([0, front, eye[2]]))
+        upper = affine(matrix, np.array([0, source_brow[:, 1].min(), orbit]), np.array([0, front, eye[2]]))
         face = head[(np.abs(head[:, 0]) < 0.02) & (head[:, 1] < eye[1] + 0.03 * size)]
         chin = face[face[:, 1] < face[:, 1].min() + 0.045 * size][:, 2].min()
         drop = (eye[2] - chin - 0.006 * size) / (orbit - jaw[:, 2].min())
-        lower = _affine(
+        lower = affine(
             np.diag([wide, deep, drop]),
             np.array([0, source_brow[:, 1].min(), orbit]),
             np.array([0, front, eye[2]]),

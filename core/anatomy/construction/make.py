@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,17 @@ import trimesh
 from maskel_core.anatomy.age import PIECE_KINDS
 from maskel_core.anatomy.asset import ASSET_PATH, Anatomy
 from maskel_core.anatomy.body import rest_shape, shape_coefficients
+from maskel_core.anatomy.construction.bind import anchors, bind, covers, landmarks, named_joints
 from maskel_core.anatomy.construction.body import build_body
-from maskel_core.anatomy.construction.bones import TOES, bindings, make_lung
-from maskel_core.anatomy.construction.covers import build_covers
+from maskel_core.anatomy.construction.bones import make_lung
 from maskel_core.anatomy.construction.fit import SkeletonFit
 from maskel_core.anatomy.construction.growth import growth_parts
 from maskel_core.anatomy.construction.measure import RestBody
+from maskel_core.anatomy.construction.piece import Piece
 from maskel_core.anatomy.construction.sculpt import Solid, sculpt_skeleton
 from maskel_core.anatomy.construction.sculpt.sex import sex_tensors
 from maskel_core.anatomy.construction.seats import build_seats
 from maskel_core.anatomy.construction.source import named_bones
-from maskel_core.anatomy.construction.symmetry import mirror_images
 from maskel_core.anatomy.construction.tissues import ENERGIES, ENERGY_KEV, TISSUES, table
 from maskel_core.anatomy.construction.tuck import Skin, ends, open_vertices, settle, tuck
 from maskel_core.anatomy.joints import JOINT_NAMES
@@ -33,7 +32,7 @@ from rich.progress import track
 from safetensors.torch import save_file
 
 RANK = 64
-FITTED_BODIES = 360
+FITTED_BODIES = 480
 YOUNGEST = -1 / 3
 """The newborn, by the body parameter ``age``."""
 _MIRROR = np.array([-1.0, 1.0, 1.0])
@@ -41,33 +40,6 @@ _MIRROR = np.array([-1.0, 1.0, 1.0])
 _SLENDER = {"clavicle", "humerus", "ulna", "radius", "femur", "tibia", "fibula"}
 _COMPACT = {"patella", "talus", "calcaneus", "scapula", "pisiform", "hamate", "trapezium", "scaphoid"}
 """Bones near the skin that are moved or thinned under it; the others are fitted to the skin to begin with."""
-
-
-@dataclass
-class Piece:
-    """A closed surface of the skeleton, in its bone's centred space.
-
-    Args:
-        bone: Its bone.
-        vertices: float (N, 3), metres.
-        faces: int (M, 3).
-        inside: Tissue that begins where a ray enters.
-        outside: Tissue that ends there.
-        kind: One of ``PIECE_KINDS``.
-        appears: Age at which it begins to exist, years.
-        closes: Age at which it ends, years.
-        centre: (3,) what an ossification centre grows from, metres.
-    """
-
-    bone: str
-    vertices: np.ndarray
-    faces: np.ndarray
-    inside: str
-    outside: str
-    kind: str = "always"
-    appears: float = 0.0
-    closes: float = 200.0
-    centre: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
 
 _STAGES = {"milk_teeth": (0.8, 9.0), "permanent_teeth": (9.0, 200.0)}
@@ -126,31 +98,6 @@ def _axial(name: str) -> bool:
     )
 
 
-def _landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
-    """Bone and source position of each named joint (right side)."""
-    o, b = fit.origins, fit.bones
-    jaw = b["mandible"][b["mandible"][:, 2] > np.quantile(b["mandible"][:, 2], 0.97)].mean(0)
-    heel = b["calcaneus"][(b["calcaneus"] @ np.array([0.0, 1.0, -0.6])).argmax()]
-    hips = o["femur_r"]
-    middle, toe = b["3distph"], b["toe_phalanx2"]
-    return {
-        "head": ("skull", np.array([0.0, fit.bodies["c1"][1] + 0.008, b["c1"][:, 2].max()])),
-        "jaw": ("mandible", jaw * np.array([0.0, 1.0, 1.0])),
-        **{n: (n, fit.bodies[n]) for n in ("c7", "t6", "l1", "l5")},
-        "pelvis": ("sacrum", hips * np.array([0.0, 1.0, 1.0])),
-        "clavicle": ("clavicle", o["clavicle_r"]),
-        "shoulder": ("humerus", o["humerus_r"]),
-        "elbow": ("humerus", fit.elbow),
-        "wrist": ("lunate", fit.wrist),
-        "middle_finger": ("3distph", middle[middle[:, 2].argmin()]),
-        "hip": ("femur", hips),
-        "knee": ("tibia", o["tibia_r"]),
-        "ankle": ("talus", o["talus_r"]),
-        "heel": ("calcaneus", heel),
-        "toe": ("toe_phalanx2", toe[toe[:, 1].argmin()]),
-    }
-
-
 def _fitted_people(count: int, names: list[str]) -> torch.Tensor:
     """Phenotypes (count, 6) of random people, and of bodies from all over their range, infants among them."""
     rng = np.random.default_rng(7)
@@ -206,7 +153,8 @@ def _fit_bodies(
 def _regress(coefficients: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Affine maps as linear functions of shape: constant (B, 3, 4), slope (K, B, 3, 4), rms residual of centres in m."""
     inputs = np.hstack([np.ones((len(coefficients), 1)), coefficients])
-    ridge = 1e-3 * len(inputs) * np.eye(inputs.shape[1])
+    # Just enough to stay solvable: a stronger one leaves the bones of unusual bodies millimetres off.
+    ridge = 1e-6 * len(inputs) * np.eye(inputs.shape[1])
     ridge[0, 0] = 0.0
     targets = maps.reshape(len(maps), -1)
     solved = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ targets)
@@ -254,14 +202,14 @@ def build(path: Path = ASSET_PATH) -> Path:
     tensors["bone.affine_basis"] = torch.tensor(
         np.stack([_mirror_affine(slope[:, i]) if m else slope[:, i] for i, m in rows], axis=1)
     ).float()
-    tensors |= _geometry(pieces, bone_names) | _bind(
+    tensors |= _geometry(pieces, bone_names) | bind(
         anatomy, bone_names, order, constant, slope, names["joints"]
     )
     tensors |= sex_tensors(pieces, centres, origins["femur_r"])
-    tensors |= _named_joints(_landmarks(fit), bone_names, centres)
+    tensors |= named_joints(landmarks(fit), bone_names, centres)
     tensors |= build_seats(_outer_surfaces(pieces), centres, bone_names)
-    tensors |= _covers(anatomy, tensors, pieces, order, constant, slope)
-    tensors |= _anchors(fit, bone_names, centres, names["joints"])
+    tensors |= covers(anatomy, tensors, pieces, order, constant, slope)
+    tensors |= anchors(fit, bone_names, centres, names["joints"])
     names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES), "tissues": list(TISSUES)}
     tensors["bone.youngest"] = torch.tensor(YOUNGEST)
     tensors["tissue.energies"] = torch.tensor(ENERGIES)
@@ -311,139 +259,6 @@ def _geometry(pieces: list[Piece], bone_names: list[str]) -> dict[str, torch.Ten
         "piece.appears": per_piece([p.appears for p in pieces], torch.float32),
         "piece.closes": per_piece([p.closes for p in pieces], torch.float32),
         "piece.centre": per_piece([p.centre for p in pieces], torch.float32),
-    }
-
-
-_REFERENCE = (0.5, 0.8, 0.5, 0.5, 0.5, 0.5)
-"""Phenotypes of the lean adult whose joints and bones settle which joint carries which vertebra."""
-
-
-def _bind(
-    anatomy: Anatomy,
-    bone_names: list[str],
-    order: list[str],
-    constant: np.ndarray,
-    slope: np.ndarray,
-    joints: list[str],
-) -> dict[str, torch.Tensor]:
-    person = shape_coefficients(anatomy, torch.tensor([_REFERENCE]))
-    heads = rest_shape(anatomy, person).heads[0]
-    maps = constant + np.tensordot(person[0].double().numpy(), slope, 1)
-    spine = {n: float(heads[i, 2]) for i, n in enumerate(joints) if n.startswith(("spine", "neck", "head"))}
-    height = {n: float(maps[i][2, 3]) for i, n in enumerate(order)}
-    weights = torch.zeros(len(bone_names), 2)
-    indices = torch.zeros(len(bone_names), 2, dtype=torch.uint8)
-    for row, name in enumerate(bone_names):
-        left = name.endswith("_l")
-        base = name.removesuffix("_r").removesuffix("_l")
-        level = 0.0
-        if base.startswith("rib"):
-            level = height[f"t{base[3:]}"]
-        elif base.startswith("costal_cartilage"):
-            level = 0.5 * (height[f"t{base[16:]}"] + height["t6"])
-        elif base == "hyoid":
-            level = height["c3"]
-        elif base in ("sternum", "lung"):
-            level = height["t6"]
-        elif base[0] in "ltc" and base[1:].isdigit():
-            level = height[base]
-        for slot, (joint, weight) in enumerate(bindings(base, level, spine).items()):
-            indices[row, slot] = joints.index(joint.replace(".R", ".L") if left else joint)
-            weights[row, slot] = weight
-    return {
-        "bone.joint_weights": weights,
-        "bone.joint_indices": indices,
-        "bone.end_joints": _end_joints(bone_names, indices, joints),
-    }
-
-
-def _covers(
-    anatomy: Anatomy,
-    tensors: dict[str, torch.Tensor],
-    pieces: list[Piece],
-    order: list[str],
-    constant: np.ndarray,
-    slope: np.ndarray,
-) -> dict[str, torch.Tensor]:
-    """Which skin lies over which bone in the lean adult, see ``construction.covers``."""
-    person = shape_coefficients(anatomy, torch.tensor([_REFERENCE]))
-    skin = rest_shape(anatomy, person).vertices[0].double().numpy()
-    maps = constant + np.tensordot(person[0].double().numpy(), slope, 1)
-    starts = np.cumsum([0] + [len(p.vertices) for p in pieces])
-    bones, offsets = {}, {}
-    for piece, start in zip(pieces, starts, strict=False):
-        number = int(tensors["piece.bone"][int(np.searchsorted(starts, start, "right")) - 1])
-        if piece.kind == "always" and number not in bones and piece.bone != "lung":
-            affine = maps[order.index(piece.bone)]
-            bones[number] = piece.vertices @ affine[:, :3].T + affine[:, 3]
-            offsets[number] = int(start)
-    covers = build_covers(bones, skin, open_vertices(anatomy), float(np.ptp(skin[:, 2])) / 1.75)
-    first = torch.tensor([offsets.get(i, 0) for i in range(max(offsets) + 1)])
-    covers["cover.vertex"] = covers["cover.vertex"] + first[covers["cover.bone"].long()].to(torch.int32)
-    mirror, _ = mirror_images(anatomy["body.template"].double().numpy(), anatomy.names["joints"])
-    return covers | {"body.mirror": torch.tensor(mirror).to(torch.int16)}
-
-
-def _end_joints(bone_names: list[str], indices: torch.Tensor, joints: list[str]) -> torch.Tensor:
-    """Body joints (B, 2) that the near and the far end of each bone belong to; a short bone has its own for both."""
-    far = {
-        "clavicle": "shoulder01",
-        "humerus": "lowerarm01",
-        "ulna": "wrist",
-        "radius": "wrist",
-        "femur": "lowerleg01",
-        "tibia": "foot",
-        "fibula": "foot",
-        "1mc": "finger1-2",
-        "thumbprox": "finger1-3",
-    }
-    far |= {f"{k}{part}ph": f"finger{k}-{n}" for k in "2345" for part, n in (("prox", 2), ("mid", 3))}
-    far |= {
-        f"toe_phalanx{i}": f"toe{toe}-{place + 1}"
-        for toe, row in enumerate(TOES, 1)
-        for place, i in enumerate(row, 1)
-        if place < len(row)
-    }
-    # The radius hangs on the elbow, whatever it turns with; the femur's head on the pelvis.
-    near = {"femur": "root", "radius": "lowerarm01"}
-    out = indices[:, :1].long().repeat(1, 2)
-    for row, name in enumerate(bone_names):
-        base, side = name[:-2], name[-2:].replace("_", ".").upper()
-        if not name.endswith(("_l", "_r")):
-            continue
-        for end, chosen in enumerate((near, far)):
-            if base in chosen:
-                joint = chosen[base]
-                out[row, end] = joints.index(joint if joint in joints else joint + side)
-    return out.to(torch.uint8)
-
-
-def _named_joints(points, bone_names, centres) -> dict[str, torch.Tensor]:
-    bones, places = [], []
-    for name in JOINT_NAMES:
-        side = name[-2:] if name[-2:] in ("_l", "_r") else ""
-        bone, point = points[name.removesuffix(side) if side else name]
-        local = point - centres[bone]
-        bones.append(bone_names.index(bone + side))
-        places.append(local * _MIRROR if side == "_l" else local)
-    return {
-        "landmark.bone": torch.tensor(bones).to(torch.uint8),
-        "landmark.point": torch.tensor(np.array(places)).float(),
-    }
-
-
-def _anchors(fit, bone_names, centres, joints) -> dict[str, torch.Tensor]:
-    """Both ends of the bones that must meet their neighbours in every pose: the femur's head and knee."""
-    bones, points, carriers = [], [], []
-    ends = (fit.origins["femur_r"] - centres["femur"], fit.origins["tibia_r"] - centres["femur"])
-    for side, mirror in (("r", 1.0), ("l", -1.0)):
-        bones.append(bone_names.index(f"femur_{side}"))
-        points.append([end * np.array([mirror, 1.0, 1.0]) for end in ends])
-        carriers.append([joints.index("root"), joints.index(f"lowerleg01.{side.upper()}")])
-    return {
-        "anchor.bone": torch.tensor(bones).to(torch.uint8),
-        "anchor.points": torch.tensor(np.array(points)).float(),
-        "anchor.joints": torch.tensor(carriers).to(torch.uint8),
     }
 
 
