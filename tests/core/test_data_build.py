@@ -31,7 +31,7 @@ def test_sample_depends_on_its_seed_alone() -> None:
 
 def test_sample_fits_the_frame_and_names_its_joints() -> None:
     for index in range(6):
-        sample = make_sample(default_anatomy(), 11, index, 96)
+        sample = make_sample(default_anatomy(), 11, index, 96, clothed=0.0)
         assert sample.mask.dtype == np.uint8
         rows, columns = np.nonzero(sample.mask > 127)
         assert max(np.ptp(rows), np.ptp(columns)) > 0.75 * 96
