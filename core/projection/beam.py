@@ -27,6 +27,9 @@ REFERENCES = ["hydroxyapatite", "lean", "fat"]
 
 _TINY = 1e-30
 
+_PIXELS = 1 << 17
+"""Pixels that are held at all energies at once."""
+
 
 @dataclass(frozen=True)
 class Beam:
@@ -76,7 +79,7 @@ def tube_beam(peak_kv: int, *, integrating: bool = True) -> Beam:
     """The beam of a tungsten tube behind 2.5 mm of aluminium.
 
     Args:
-        peak_kv: Tube voltage, one of 60, 80, 100, 120.
+        peak_kv: Tube voltage, one of 60, 70, 80, 100, 120.
         integrating: Whether the detector weighs photons by their energy (a scintillator) or counts them.
 
     Raises:
@@ -113,4 +116,9 @@ def project_beam(anatomy: Anatomy, figure: Figure, camera: Camera, size: int, be
     """
     paths = project_tissues(anatomy, figure, camera, size).lengths
     mu = attenuation_at(anatomy, tuple(beam.energies.tolist()), figure.years)
-    return beam.signal(torch.einsum("te,tij->eij", mu, paths).clamp(min=0))
+    # Some rows at a time: the picture at every energy would fill the memory.
+    rows = max(1, _PIXELS // size)
+    parts = [
+        beam.signal(torch.einsum("te,tij->eij", mu, part).clamp(min=0)) for part in paths.split(rows, dim=1)
+    ]
+    return torch.cat(parts)

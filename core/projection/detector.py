@@ -1,6 +1,7 @@
-"""What a detector adds to a picture: blur, scatter fog, quantum noise. Named, seeded functions on transmissions.
+"""What a detector adds to a picture: scatter fog, quantum noise, blur. Named, seeded functions on transmissions.
 
-A transmission is exp(-signal): 1 without a body. All pictures are float (..., H, W).
+A transmission is exp(-signal): 1 without a body. All pictures are float (..., H, W). Every photon counts the same: the spread of
+light from one to another (Swank noise) is left out, so that ``photons`` stands for the detective quantum efficiency's share.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def gaussian_blur(picture: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def detector_blur(transmission: torch.Tensor, fwhm: float) -> torch.Tensor:
-    """Spread of light in the scintillator and size of the focal spot, as a Gaussian.
+    """Spread of light in the scintillator, as a Gaussian.
 
     Args:
         transmission: float (..., H, W).
@@ -38,22 +39,23 @@ def detector_blur(transmission: torch.Tensor, fwhm: float) -> torch.Tensor:
 
 
 def scatter_fog(transmission: torch.Tensor, ratio: float, width: float) -> torch.Tensor:
-    """Add scattered photons: a broad copy of what the body removes from the primary beam.
+    """Add scattered photons, a broad fog over the body and a little beyond.
 
-    The scatter of a pixel is a share of the primary intensity round it, spread by a wide kernel (Love & Kruger, "Scatter
-    estimation for a digital radiographic system using convolution filtering", Med Phys 14, 1987), and nothing without a body.
+    A ray of transmission T with the line integral L = -log T leaves T * L singly scattered photons beside it: few where the body
+    is thin and few where little gets through (Ohnesorge et al., "Efficient object scatter correction algorithm for third and
+    fourth generation CT scanners", Eur Radiol 9, 1999). A wide kernel spreads them (Love & Kruger, "Scatter estimation for a
+    digital radiographic system using convolution filtering", Med Phys 14, 1987).
 
     Args:
         transmission: float (..., H, W), primary.
-        ratio: Scatter over primary behind the mean of the body, 0 or more; 1 to 4 without a grid, 0.2 to 0.7 with one.
+        ratio: Scatter over primary in the mean of the body, 0 or more; 1 to 4 without a grid, 0.2 to 0.7 with one.
         width: Standard deviation of the kernel, pixels.
     """
-    body = (transmission < 0.999).to(transmission)
-    inside = body.sum((-2, -1), keepdim=True).clamp(min=1)
-    spread = gaussian_blur(transmission * body, width)
-    mean_primary = (transmission * body).sum((-2, -1), keepdim=True) / inside
-    mean_spread = (spread * body).sum((-2, -1), keepdim=True) / inside
-    return transmission + ratio * spread * (mean_primary / mean_spread.clamp(min=1e-12))
+    integral = -transmission.clamp(min=1e-12).log()
+    spread = gaussian_blur(transmission * integral.clamp(min=0), width)
+    body = (integral > 1e-3).to(transmission)
+    primary, fog = ((v * body).sum((-2, -1), keepdim=True) for v in (transmission, spread))
+    return transmission + ratio * spread * (primary / fog.clamp(min=1e-12))
 
 
 def quantum_noise(
@@ -74,23 +76,27 @@ def quantum_noise(
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector's faults, applied in their physical order: scatter, blur, counting.
+    """A detector's faults in their physical order: scatter falls in, photons are counted, their light spreads, circuits hum.
 
     Args:
         photons: Mean count of a pixel without a body.
-        fwhm: Blur, pixels.
+        fwhm: Blur, pixels. It follows the counting, so that noise is blurred too.
         scatter: Scatter over primary behind the body.
         scatter_width: Standard deviation of the scatter's spread, pixels.
+        electronic: Standard deviation of the circuits' noise, photons a pixel.
     """
 
     photons: float = 20_000.0
     fwhm: float = 1.2
     scatter: float = 0.3
     scatter_width: float = 40.0
+    electronic: float = 5.0
 
     def read(self, signal: torch.Tensor, seed: int) -> torch.Tensor:
-        """The logarithmic signal (..., H, W) as this detector would give it; the same for the same seed."""
+        """The logarithmic signal (..., H, W) as this detector would give it; the same for the same seed on one kind of device."""
         generator = torch.Generator(signal.device).manual_seed(seed)
         seen = scatter_fog(torch.exp(-signal), self.scatter, self.scatter_width)
-        seen = quantum_noise(detector_blur(seen, self.fwhm), self.photons, generator)
+        seen = detector_blur(quantum_noise(seen, self.photons, generator), self.fwhm)
+        hum = torch.randn(seen.shape, generator=generator, device=seen.device, dtype=seen.dtype)
+        seen = seen + hum * (self.electronic / self.photons)
         return -seen.clamp(min=0.5 / self.photons).log()

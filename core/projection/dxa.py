@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from maskel_core.errors import MaskelError
 from maskel_core.projection.beam import REFERENCES, beam_tensors
 from maskel_core.projection.detector import gaussian_blur
 
@@ -38,8 +39,19 @@ class Densitometry:
 
 
 def reference_attenuation(energies: tuple[float, float]) -> torch.Tensor:
-    """Mass attenuation of ``REFERENCES`` at two energies in keV, float64 (2, 3), cm2/g; interpolated log-log."""
+    """Mass attenuation of ``REFERENCES`` at two energies in keV, float64 (2, 3), cm2/g; interpolated log-log.
+
+    Raises:
+        MaskelError: ``bad_energy`` if the first is not the lower, or the table does not reach them.
+    """
     tensors = beam_tensors()
+    least, most = float(tensors["beam.energies"][0]), float(tensors["beam.energies"][-1])
+    if not least <= energies[0] < energies[1] <= most:
+        raise MaskelError(
+            "bad_energy",
+            f"Densitometry needs a lower and a higher energy, not {energies[0]:g} and {energies[1]:g} keV.",
+            f"Choose two from {least:g} to {most:g} keV, the lower first; 40 and 70 are usual.",
+        )
     grid = tensors["beam.energies"].double().log()
     table = (tensors["reference.mass_attenuation"].double() * 10.0).log()
     rows = []
@@ -91,6 +103,9 @@ def decompose(
         energies: The two energies, keV.
         reach: How far from the bones the soft tissue's mixture is taken, pixels (standard deviation).
         fat: Mass share of fat, if known; else read from the picture where there is no bone.
+
+    Raises:
+        MaskelError: ``bad_energy``.
     """
     reference = reference_attenuation(energies).to(low.device)
     low, high = low.double(), high.double()

@@ -49,7 +49,7 @@ def test_one_energy_gives_the_line_integral_back() -> None:
     assert torch.allclose(single_energy(60.0).signal(integrals), integrals[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("peak", [60, 80, 100, 120])
+@pytest.mark.parametrize("peak", [60, 70, 80, 100, 120])
 def test_spectra_reach_their_peak_and_not_beyond(peak: int) -> None:
     counting, integrating = tube_beam(peak, integrating=False), tube_beam(peak)
     assert float(counting.energies.max()) in (peak, peak - 1, peak - 2)
@@ -104,7 +104,7 @@ def test_reference_materials_agree_with_xraydb() -> None:
     for row, energy in zip(got, (40.0, 71.0), strict=True):
         want = xraydb.material_mu("Ca10P6O26H2", energy * 1000, density=1.0, kind="total")
         assert float(row[0]) == pytest.approx(want, rel=0.01)
-    assert beam_tensors()["beam.fluence"].shape == (4, 51)
+    assert beam_tensors()["beam.fluence"].shape == (5, 51)
 
 
 @pytest.mark.parametrize("fat", [0.0, 0.2, 0.45])
@@ -137,6 +137,42 @@ def test_densitometry_of_a_body_agrees_with_the_bone_that_is_in_it(anatomy: Anat
     # ICRP publication 89: mineral of the reference man's skeleton 2.5 to 3.5 kg.
     pixel = (camera.height / 256 * 100) ** 2
     assert 2.0 < float(truth.sum()) * pixel / 1000 < 4.0
+
+
+def test_densitometry_finds_the_soft_tissue_too(anatomy: Anatomy, adult: Figure) -> None:
+    density = pytest.importorskip("maskel_core.anatomy.construction.tissues").COMPOSITION
+    camera = view(adult)
+    seen = project_figure(anatomy, adult, camera, 256, energies=(40.0, 70.0)).energies.sum(1)
+    paths = project_tissues(anatomy, adult, camera, 256)
+    mass = dict(zip(anatomy.names["tissues"], paths.lengths, strict=True))
+    whole = sum(length * 100 * density[name][0] for name, length in mass.items())
+    mineral = sum(mass[name] * 100 * calcium / 0.3989 for name, calcium in MINERAL_DENSITY.items())
+    found = decompose(seen[0], seen[1])
+    inside = paths.mask > 0.99
+    error = (found.soft - (whole - mineral))[inside].abs().sum() / (whole - mineral)[inside].sum()
+    assert float(error) < 0.02
+    # A body of water gives its thickness: the fat read from it lies between its extremes.
+    assert (found.fat >= 0).all()
+    assert (found.fat <= 1).all()
+
+
+def test_densitometry_under_noise_is_unbiased(anatomy: Anatomy, adult: Figure) -> None:
+    camera = view(adult)
+    clean = project_figure(anatomy, adult, camera, 192, energies=(40.0, 70.0)).energies.sum(1)
+    scanner = Detector(photons=500_000.0, fwhm=0.0, scatter=0.0, electronic=0.0)
+    noisy = torch.stack([scanner.read(picture, seed) for seed, picture in enumerate(clean)])
+    without, found = decompose(*clean), decompose(*noisy)
+    thick = (clean[0] > 0.5) & (clean[0] < 8.0) & (without.mineral > 0.1)
+    difference = (found.mineral - without.mineral)[thick]
+    assert abs(float(difference.mean())) < 0.03 * float(without.mineral[thick].mean())
+    assert 0.001 < float(difference.std()) < 0.15
+
+
+@pytest.mark.parametrize("energies", [(70.0, 40.0), (40.0, 40.0), (10.0, 70.0), (40.0, 150.0)])
+def test_energies_that_cannot_be_told_apart_are_refused(energies: tuple[float, float]) -> None:
+    with pytest.raises(MaskelError) as wrong:
+        decompose(torch.ones(4, 4), torch.ones(4, 4), energies)
+    assert wrong.value.code == "bad_energy"
 
 
 def test_tissue_paths_add_up_to_the_layers(anatomy: Anatomy, adult: Figure) -> None:
@@ -186,6 +222,36 @@ def test_fog_adds_the_ratio_and_lowers_contrast() -> None:
     assert float(added) == pytest.approx(0.5, rel=0.01)
     assert torch.log(foggy[40, 60] / foggy[60, 60]) < torch.log(transmission[40, 60] / transmission[60, 60])
     assert torch.equal(scatter_fog(transmission, 0.0, 15.0), transmission)
+    assert torch.equal(scatter_fog(torch.ones(9, 9), 2.0, 3.0), torch.ones(9, 9))
+
+
+def test_fog_comes_from_the_body_and_not_from_its_thin_rim() -> None:
+    rim, middle = torch.ones(161, 161), torch.ones(161, 161)
+    rim[40:121, 40:121] = 0.99
+    rim[60:101, 60:101] = 0.3
+    middle[60:101, 60:101] = 0.3
+    fog = scatter_fog(rim, 0.5, 4.0) - rim
+    # A film of tissue that takes 1 % scatters next to nothing, whatever passes it.
+    assert float(fog[45, 80]) < 0.1 * float(fog[80, 80])
+    assert torch.allclose(scatter_fog(middle, 0.5, 4.0)[75:85, 75:85], middle[75:85, 75:85] * 1.5, rtol=0.15)
+
+
+def test_detector_noise_is_what_counting_blur_and_circuits_leave() -> None:
+    signal = torch.full((600, 600), 1.2)
+    clear = float(torch.exp(-signal[0, 0]))
+    detector = Detector(photons=2_000.0, fwhm=1.5, scatter=0.0, electronic=20.0)
+    read = torch.exp(-detector.read(signal, 3))
+    point = torch.zeros(41, 41)
+    point[20, 20] = 1.0
+    passed = float((detector_blur(point, 1.5) ** 2).sum())
+    wanted = clear / 2_000.0 * passed + (20.0 / 2_000.0) ** 2
+    inner = read[20:-20, 20:-20]
+    assert float(inner.mean()) == pytest.approx(clear, rel=0.001)
+    assert float(inner.var()) == pytest.approx(wanted, rel=0.03)
+    # Blurred noise hangs together between neighbours; a logarithm of it keeps its mean.
+    near = torch.stack([inner[:, :-1].flatten(), inner[:, 1:].flatten()]).corrcoef()[0, 1]
+    assert 0.1 < float(near) < 0.9
+    assert float(detector.read(signal, 3)[20:-20, 20:-20].mean()) == pytest.approx(1.2, abs=0.002)
 
 
 def test_detectors_are_seeded() -> None:

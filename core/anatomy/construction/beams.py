@@ -16,7 +16,7 @@ from maskel_core.anatomy.construction.tissues import COMPOSITION, ENERGIES
 from maskel_core.projection.beam import BEAMS_PATH, REFERENCES
 from safetensors.torch import save_file
 
-PEAKS_KV = (60, 80, 100, 120)
+PEAKS_KV = (60, 70, 80, 100, 120)
 ANODE_DEGREES = 12.0
 ALUMINIUM_MM = 2.5
 """Total filtration that IEC 60601-1-3 asks of diagnostic tubes at the least."""
