@@ -16,6 +16,7 @@ from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.data.cache import Metas, joints_of, map_cache, write_cache
 from maskel_core.data.shards import check_shard, read_shard
 from maskel_core.errors import MaskelError
+from maskel_core.models.views import MIRRORED_VIEWS, view_number
 from maskel_core.pipeline.letterbox import Letterbox
 from numpy.typing import NDArray
 from torch import Tensor
@@ -47,12 +48,14 @@ class Batch:
         integrals: float32 (B, 2, S, S): bone and soft-tissue line integrals.
         joints: float32 (B, J, 2): x, y as shares of the frame, pixel = share * S - 0.5.
         known: bool (B, J): the joint lies inside the frame.
+        view: int64 (B,), numbers of `maskel_core.models.views.VIEWS`, 0 where unknown.
     """
 
     mask: Tensor
     integrals: Tensor
     joints: Tensor
     known: Tensor
+    view: Tensor
 
 
 def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
@@ -211,7 +214,7 @@ class SampleStore:
             augmentation: Ranges of the random changes.
             random: Their source.
         """
-        masks, integrals, joints = [], [], []
+        masks, integrals, joints, views = [], [], [], []
         for index in indices:
             raw = self.masks[index]
             box = Letterbox.around(raw, size, margin)
@@ -225,13 +228,17 @@ class SampleStore:
             )
             frame = box.forward(torch.from_numpy(stack))
             points = (box.points_forward(self.joints[index]) + 0.5) / size
+            yaw = self.metas[index].get("camera", {}).get("yaw")
+            view = 0 if yaw is None else view_number(float(yaw))
             if flip:
                 frame = frame.flip(2)
                 points = points[list(MIRRORED)]
                 points[:, 0] = 1 - points[:, 0]
+                view = MIRRORED_VIEWS[view]
             masks.append(frame[:1])
             integrals.append(frame[1:])
             joints.append(points)
+            views.append(view)
         mask = torch.stack(masks).clamp(0, 1)
         if augmentation is not None and random is not None and augmentation.edge_noise > 0:
             from maskel_core.data.augment import disturb_edge
@@ -239,7 +246,7 @@ class SampleStore:
             mask = disturb_edge(mask, augmentation.edge_noise, random)
         share = torch.from_numpy(np.stack(joints).astype(np.float32))
         known = ((share > 0) & (share < 1)).all(dim=2)
-        return Batch(mask, torch.stack(integrals), share.nan_to_num(0.5), known)
+        return Batch(mask, torch.stack(integrals), share.nan_to_num(0.5), known, torch.tensor(views))
 
 
 def _stamp(folder: Path, split: str) -> str:

@@ -1,8 +1,9 @@
-"""Models: masked autoencoder (stage 1), VQ masked autoencoder (stage 2), discriminator, plain U-Net."""
+"""Models: masked autoencoder (stage 1), VQ masked autoencoder (stage 2), mask transformer, discriminator, plain U-Net."""
 
 from maskel_core.models.configurations import CONFIGURATIONS, Configuration
 from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.joint_head import JointMaps
+from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
 from maskel_core.models.vector_quantizer import Quantized, VectorQuantizer
@@ -13,6 +14,7 @@ __all__ = [
     "Configuration",
     "JointMaps",
     "LayerScaling",
+    "MaskTransformer",
     "MaskedAutoencoder",
     "PatchDiscriminator",
     "PlainUNet",

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maskel_core.models.discriminator import PatchDiscriminator
+from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
+
+Generator = VQMaskedAutoencoder | MaskTransformer | PlainUNet
+"""Anything that makes an X-ray of a mask."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +21,9 @@ class Configuration:
 
     Attributes:
         autoencoder: Of `MaskedAutoencoder`.
-        generator: Of `VQMaskedAutoencoder` or, for a reference, of `PlainUNet`.
+        generator: Of the class that ``kind`` names.
         discriminator: Of `PatchDiscriminator`.
-        kind: ``"maskel"`` or ``"unet"``.
+        kind: ``"maskel"`` (`VQMaskedAutoencoder`), ``"transformer"`` (`MaskTransformer`) or ``"unet"`` (`PlainUNet`).
     """
 
     autoencoder: dict[str, Any] = field(default_factory=dict)
@@ -31,9 +35,14 @@ class Configuration:
         """Stage 1, with fresh weights."""
         return MaskedAutoencoder(**{**self.autoencoder, **changes})
 
-    def make_generator(self, **changes: Any) -> VQMaskedAutoencoder | PlainUNet:
-        """Stage 2 or the reference, with fresh weights."""
-        model = VQMaskedAutoencoder if self.kind == "maskel" else PlainUNet
+    def make_generator(self, **changes: Any) -> Generator:
+        """What makes X-rays of masks, with fresh weights."""
+        kinds: dict[str, type[Generator]] = {
+            "maskel": VQMaskedAutoencoder,
+            "transformer": MaskTransformer,
+            "unet": PlainUNet,
+        }
+        model = kinds[self.kind]
         return model(**{**self.generator, **changes})
 
     def make_discriminator(self) -> PatchDiscriminator:
@@ -75,6 +84,19 @@ CONFIGURATIONS: dict[str, Configuration] = {
         generator={**_SMALL_ENCODER, "codebook_size": 512},
         discriminator={"base_channels": 16, "layers": 3},
     ),
+    # Tokens of 16 x 16 places, no codebook, detail to 512 x 512; its trunk starts from maskel-small-256's.
+    "maskel-base": Configuration(
+        generator={
+            "sample_size": 512,
+            "base_size": 256,
+            "dim": 256,
+            "depth": 8,
+            "heads": 4,
+            "fine_channels": 24,
+        },
+        discriminator={"base_channels": 16, "layers": 3},
+        kind="transformer",
+    ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
     # For tests.
     "tiny": Configuration(
@@ -87,6 +109,23 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "joint_size": 16,
         },
         discriminator={"base_channels": 8, "layers": 2},
+    ),
+    "tiny-base": Configuration(
+        generator={
+            "sample_size": 128,
+            "base_size": 64,
+            "dim": 32,
+            "depth": 2,
+            "mlp_ratio": 2.0,
+            "latent_dim": 8,
+            "decoder_channels": (16, 12, 8, 8),
+            "patch_size": 16,
+            "decoder_blocks": 1,
+            "fine_channels": 8,
+            "joint_size": 16,
+        },
+        discriminator={"base_channels": 8, "layers": 2},
+        kind="transformer",
     ),
     "tiny-unet": Configuration(
         generator={"sample_size": 64, "widths": (8, 8, 12, 16), "joint_size": 16}, kind="unet"

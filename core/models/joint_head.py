@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from maskel_core.models.layers import ResidualBlock
 from torch import Tensor, nn
 
@@ -24,6 +25,10 @@ class JointMaps:
     position: Tensor
     confidence: Tensor
     logits: Tensor | None = None
+
+
+PEAK_WINDOW = 9
+"""Cells per side of the window round a heat map's peak in which a position is read."""
 
 
 def heat_centres(size: int, device: torch.device | None = None) -> Tensor:
@@ -51,6 +56,26 @@ def read_heat(heat: Tensor) -> JointMaps:
     return JointMaps(heat, torch.stack([x, y], dim=-1), torch.exp(-variance / (2 * 0.04**2)))
 
 
+def read_peak(heat: Tensor) -> Tensor:
+    """Centre of mass of the heat near each map's peak: one of two possible places, never the middle between them.
+
+    Args:
+        heat: (B, J, h, w), each map non-negative with sum 1.
+
+    Returns:
+        (B, J, 2) x, y as shares of the frame.
+    """
+    height, width = heat.shape[2:]
+    # The peak of the heat summed over 3 x 3 cells: a joint between four cells is no weaker than one on a cell.
+    summed = F.avg_pool2d(heat, 3, 1, 1).flatten(2).argmax(dim=2)
+    columns = torch.arange(width, device=heat.device)
+    rows = torch.arange(height, device=heat.device)
+    near_x = (columns - (summed % width)[..., None]).abs() <= PEAK_WINDOW // 2
+    near_y = (rows - (summed // width)[..., None]).abs() <= PEAK_WINDOW // 2
+    kept = heat * near_y[..., :, None] * near_x[..., None, :]
+    return read_heat(kept / kept.sum(dim=(2, 3), keepdim=True).clamp_min(1e-9)).position
+
+
 class JointHead(nn.Module):
     """A residual block and a 1x1 convolution to one heat map per joint.
 
@@ -65,8 +90,13 @@ class JointHead(nn.Module):
         self.out = nn.Conv2d(channels, joints, 1)
 
     def forward(self, features: Tensor) -> JointMaps:
-        """(B, channels, h, w) to `JointMaps` of that resolution, in float32."""
+        """(B, channels, h, w) to `JointMaps` of that resolution, in float32.
+
+        In training mode positions are centres of mass, which have useful gradients; in eval mode those of `read_peak`.
+        """
         logits = self.out(self.block(features)).float()
         maps = read_heat(torch.softmax(logits.flatten(2), dim=2).view_as(logits))
         maps.logits = logits
+        if not self.training:
+            maps.position = read_peak(maps.heat)
         return maps

@@ -60,14 +60,20 @@ class PatchEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.to_latent = nn.Linear(dim, latent_dim)
 
-    def tokens(self, image: Tensor, hidden: Tensor | None = None, depth: int | None = None) -> list[Tensor]:
+    def tokens(
+        self,
+        image: Tensor,
+        hidden: Tensor | None = None,
+        depth: int | None = None,
+        condition: Tensor | None = None,
+    ) -> list[Tensor]:
         """Tokens after the embedding and after every block.
 
         Args:
             image: (B, channels, S, S).
             hidden: bool (B, grid * grid), True where the patch is replaced by the mask token; None hides nothing.
-
             depth: Stop after so many blocks; None runs all.
+            condition: (B, dim), added to every token; None adds nothing.
 
         Returns:
             depth + 1 tensors (B, grid * grid, dim); the last one is not yet normalised.
@@ -77,6 +83,8 @@ class PatchEncoder(nn.Module):
             assert self.mask_token is not None, "this encoder hides nothing"
             x = torch.where(hidden[..., None], self.mask_token.to(x.dtype), x)
         x = x + self.position
+        if condition is not None:
+            x = x + condition[:, None]
         states = [x]
         for block in self.blocks[:depth]:
             states.append(block(states[-1]))
@@ -96,13 +104,15 @@ class PatchEncoder(nn.Module):
         )
         return F.linear(patches, self.embed.weight.flatten(1), self.embed.bias)
 
-    def forward(self, image: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Encode an image.
+    def forward(
+        self, image: Tensor, hidden: Tensor | None = None, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Encode an image; the arguments are those of `tokens`.
 
         Returns:
             tokens (B, dim, grid, grid) after the last norm, latent (B, latent_dim, grid, grid).
         """
-        return self.embedding(self.tokens(image, hidden)[-1])
+        return self.embedding(self.tokens(image, hidden, condition=condition)[-1])
 
     def embedding(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """The last block's tokens (B, grid * grid, dim) to the two maps that `forward` returns."""

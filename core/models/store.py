@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from maskel_core.errors import MaskelError
 from maskel_core.models.discriminator import PatchDiscriminator
+from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
@@ -19,7 +20,8 @@ from torch import nn
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 CHECKSUMS = "checksums.json"
 CLASSES: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (MaskedAutoencoder, PatchDiscriminator, PlainUNet, VQMaskedAutoencoder)
+    kind.__name__: kind
+    for kind in (MaskedAutoencoder, MaskTransformer, PatchDiscriminator, PlainUNet, VQMaskedAutoencoder)
 }
 """The classes that a model folder may name."""
 
@@ -60,13 +62,14 @@ def load_model(folder: Path | str) -> nn.Module:
     return model.eval()
 
 
-def export_model(model: nn.Module, folder: Path | str, half: bool = True) -> None:
+def export_model(model: nn.Module, folder: Path | str, half: bool = True, configuration: str = "") -> None:
     """Write a model as it ships: config.json, weights, checksums.
 
     Args:
         model: A diffusers model.
         folder: Made when missing.
         half: Store matrices as float16; vectors (norms, biases) and the codebook stay float32.
+        configuration: Key of `CONFIGURATIONS`, kept in the weights' metadata; empty names the folder.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +78,11 @@ def export_model(model: nn.Module, folder: Path | str, half: bool = True) -> Non
     for name, value in model.state_dict().items():
         small = half and value.ndim > 1 and not name.startswith("quantizer.")
         state[name] = (value.to(torch.float16) if small else value).detach().cpu().contiguous()
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(
+        state,
+        folder / WEIGHTS,
+        metadata={"format": "pt", "configuration": configuration or folder.resolve().name},
+    )
     sums = {name: file_digest(folder / name) for name in ("config.json", WEIGHTS)}
     (folder / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
 

@@ -25,12 +25,14 @@ class XrayPrediction:
         latent: (B, latent_dim, g, g) before quantisation; None for models without one.
         quantized: The quantised latent with its loss; None for models without one.
         joints: Joint maps; None when the model has no joint head.
+        spread: (B, 2, S, S), expected absolute error of ``xray``; None for models that do not say.
     """
 
     xray: Tensor
     latent: Tensor | None = None
     quantized: Quantized | None = None
     joints: JointMaps | None = None
+    spread: Tensor | None = None
 
 
 class LayerScaling:

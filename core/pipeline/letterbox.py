@@ -47,6 +47,8 @@ class Letterbox:
         rows, columns = body_box(mask)
         tall, wide = rows[1] - rows[0], columns[1] - columns[0]
         side = max(1, math.ceil(max(tall, wide) * (1 + 2 * margin)))
+        # As even or odd as the box is wide, so that the box lies in the middle and a mirrored mask has a mirrored frame.
+        side += (side - wide) % 2
         top = math.floor((rows[0] + rows[1] - side) / 2)
         left = math.floor((columns[0] + columns[1] - side) / 2)
         return cls(height, width, left, top, side, size)

@@ -11,15 +11,22 @@ import torch
 import torch.nn.functional as F
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.errors import MaskelError
-from maskel_core.models import PlainUNet, VQMaskedAutoencoder
+from maskel_core.models import MaskTransformer, PlainUNet, VQMaskedAutoencoder
+from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
+from maskel_core.models.views import VIEWS
 from maskel_core.pipeline.letterbox import Letterbox, shrink
 from maskel_core.pipeline.styles import check_style, render_style
 from numpy.typing import NDArray
 from torch import Tensor
 
-DEFAULT_MODEL = Path(__file__).parent.parent / "weights" / "maskel-small-256"
-"""Folder of the model that ships."""
+_WEIGHTS = Path(__file__).parent.parent / "weights"
+
+DEFAULT_MODEL = next(
+    (_WEIGHTS / name for name in ("maskel-base", "maskel-small-256") if (_WEIGHTS / name).is_dir()),
+    _WEIGHTS / "maskel-base",
+)
+"""Folder of the model that is used when none is named: the best that is there."""
 
 MAX_PIXELS = 7680 * 4320
 """Most pixels of a mask and of an image: one 8K frame."""
@@ -43,24 +50,27 @@ class XrayOutput:
         bone: float32 (h, w), bone line integral, 0 outside.
         soft: float32 (h, w), soft-tissue line integral, 0 outside.
         joints: Joints by name; empty unless asked for.
+        uncertainty: float32 (h, w), how far the bone line integral is expected to be off, 0 outside; None where the
+            model does not say or when it was not asked for.
     """
 
     image: NDArray[np.uint8]
     bone: NDArray[np.float32]
     soft: NDArray[np.float32]
     joints: dict[str, Joint] = field(default_factory=dict)
+    uncertainty: NDArray[np.float32] | None = None
 
 
 class MaskelPipeline:
     """From a silhouette to an X-ray of the same pixels.
 
     Args:
-        model: A trained `VQMaskedAutoencoder` or `PlainUNet`.
+        model: A trained `MaskTransformer`, `VQMaskedAutoencoder` or `PlainUNet`.
         model_id: Its name.
         description: One sentence for people.
     """
 
-    def __init__(self, model: VQMaskedAutoencoder | PlainUNet, model_id: str, description: str = "") -> None:
+    def __init__(self, model: Generator, model_id: str, description: str = "") -> None:
         # Channels-last: measured faster on a CPU; no effect on the result.
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         self.model_id = model_id
@@ -79,7 +89,7 @@ class MaskelPipeline:
         """
         folder = DEFAULT_MODEL if path is None else Path(path)
         model = load_model(folder)
-        if not isinstance(model, (VQMaskedAutoencoder, PlainUNet)):
+        if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
         return cls(model, folder.resolve().name, _description(folder))
 
@@ -96,7 +106,13 @@ class MaskelPipeline:
 
     @torch.inference_mode()
     def __call__(
-        self, mask: NDArray[np.uint8], style: str = "dxa", size: int | None = None, joints: bool = False
+        self,
+        mask: NDArray[np.uint8],
+        style: str = "dxa",
+        size: int | None = None,
+        joints: bool = False,
+        view: str = "unknown",
+        uncertainty: bool = False,
     ) -> XrayOutput:
         """X-ray of a mask.
 
@@ -105,19 +121,36 @@ class MaskelPipeline:
             style: ``"dxa"``, ``"radiograph"``, ``"bone"`` or ``"inverted"``.
             size: Longer side of the answer in pixels; None for the mask's own size.
             joints: Also find the joints.
+            view: Side of the character that the camera sees, one of `VIEWS`; settles left and right, which a silhouette
+                leaves open. Models that take none ignore it.
+            uncertainty: Also say how far the bone layer may be off.
 
         Raises:
-            MaskelError: ``empty_mask``, ``full_mask``, ``bad_mask``, ``too_many_pixels``, ``bad_style``, ``bad_size``.
+            MaskelError: ``empty_mask``, ``full_mask``, ``bad_mask``, ``too_many_pixels``, ``bad_style``, ``bad_size``,
+                ``bad_view``.
         """
         check_style(style)
+        if view not in VIEWS:
+            raise MaskelError("bad_view", f"There is no view {view!r}.", f"Choose one of {', '.join(VIEWS)}.")
         check_mask(mask)
         mask = resize_mask(mask, size)
         config = self.model.config
         box = Letterbox.around(mask, config.sample_size, config.margin)
         # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
         frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
-        made = self.model(frame[None].to(self.device), joints=joints)
-        integrals = self.model.scaling.restore(made.xray)[0].cpu()
+        told = {"view": torch.tensor([VIEWS.index(view)], device=self.device)}
+        made = self.model(
+            frame[None].to(self.device),
+            joints=joints,
+            **(told if isinstance(self.model, MaskTransformer) else {}),
+        )
+        scaling = self.model.scaling
+        integrals = scaling.restore(made.xray)[0].cpu()
+        doubt: NDArray[np.float32] | None = None
+        if uncertainty and made.spread is not None:
+            above = scaling.restore(made.xray + made.spread)[0, :1].cpu()
+            spread = box.backward((above - integrals[:1]) * (frame > 0))
+            doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         filled = extend_beyond(integrals, frame)
         cover = torch.from_numpy(mask).float().div_(255)
         layers = box.backward(filled).clamp_min_(0).mul_(cover).numpy()
@@ -131,7 +164,7 @@ class MaskelPipeline:
                 name: Joint(float(x), float(y), float(c))
                 for name, (x, y), c in zip(JOINT_NAMES, places, confidence, strict=True)
             }
-        return XrayOutput(image, layers[0], layers[1], found)
+        return XrayOutput(image, layers[0], layers[1], found, doubt)
 
 
 def check_mask(mask: Any) -> None:

@@ -29,6 +29,9 @@ class StageConfig:
         max_seconds: Time budget of the stage's steps; 0 = none. With one, a run is not repeatable bit by bit.
         clip: Largest norm of the gradient.
         ema: Decay of the averaged weights.
+        fine_start: Share of the stage after which a model of two sizes trains at the finer one.
+        warm_start: Model to start from: a folder, or the name of one that ships; weights of the same name and shape
+            are taken over. Empty = fresh weights.
     """
 
     batch: int = 8
@@ -40,6 +43,8 @@ class StageConfig:
     max_seconds: float = 0.0
     clip: float = 1.0
     ema: float = 0.998
+    fine_start: float = 0.6
+    warm_start: str = ""
 
 
 @dataclass
@@ -50,6 +55,9 @@ class LossConfig:
         l1: Pixel L1.
         l2: Pixel L2.
         edge: L1 of differences.
+        high_pass: L1 of the maps less their blur.
+        contrast: Lack or excess of gradients in small windows; on from ``adversarial_start``.
+        spread: Likelihood of the errors, for models that predict their spread.
         feature: Distance of stage-1 features.
         feature_layers: Stage-1 blocks whose outputs are compared.
         vq: Commitment.
@@ -65,6 +73,9 @@ class LossConfig:
     l1: float = 1.0
     l2: float = 1.0
     edge: float = 1.0
+    high_pass: float = 0.0
+    contrast: float = 0.0
+    spread: float = 0.05
     feature: float = 0.2
     feature_layers: tuple[int, ...] = (1, 3)
     vq: float = 0.5
@@ -92,6 +103,11 @@ class TrainingConfig:
         gamma: Exponent of the normalised domain.
         margin: Free border round the body's box, share of its longer side.
         limit: Use at most so many training samples; 0 = all.
+        stream: Share of each batch that is made on the fly by worker processes, 0 to 1; 1 needs no training shards.
+        stream_workers: Processes that make samples.
+        stream_size: Pixels per side of the samples made.
+        stream_seed: Seed of the samples made.
+        view_share: Share of the samples whose view is told to a model that takes it.
         checkpoint_seconds: Time between checkpoints.
         sheet_seconds: Time between validation sheets.
         autoencoder: Stage 1; None leaves it out.
@@ -110,6 +126,11 @@ class TrainingConfig:
     gamma: float = 0.5
     margin: float = 0.04
     limit: int = 0
+    stream: float = 0.0
+    stream_workers: int = 1
+    stream_size: int = 512
+    stream_seed: int = 1_000
+    view_share: float = 0.5
     checkpoint_seconds: float = 120.0
     sheet_seconds: float = 300.0
     autoencoder: StageConfig | None = None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from maskel_core.data.dataset import Batch, SampleStore
+from maskel_core.data.dataset import Batch
 from maskel_core.training.checkpoint import (
     WeightAverage,
     load_checkpoint,
@@ -21,6 +21,7 @@ from maskel_core.training.checkpoint import (
     unpack_optimizer,
 )
 from maskel_core.training.config import StageConfig, TrainingConfig
+from maskel_core.training.sources import Source
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import nn
 
@@ -46,17 +47,6 @@ def learning_rate_share(config: StageConfig, step: int, progress: float) -> floa
     return rise * fall
 
 
-def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """Order of the samples in an epoch, a permutation of ``range(count)``."""
-    return np.random.default_rng([seed, 1, epoch]).permutation(count)
-
-
-def batch_indices(seed: int, step: int, batch: int, count: int) -> list[int]:
-    """Samples of a step: the epochs' orders one after the other, cut into batches."""
-    first = step * batch
-    return [int(sample_order(seed, i // count, count)[i % count]) for i in range(first, first + batch)]
-
-
 def choose_device(name: str) -> torch.device:
     """``"auto"``: CUDA, else MPS, else the CPU."""
     if name != "auto":
@@ -67,10 +57,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
-    """A factory of autocast contexts; auto = bfloat16 on CUDA and on CPUs with matrix units for it."""
+    """A factory of autocast contexts; auto = bfloat16 on CUDA and on CPUs with instructions for it (AMX, AVX-512 BF16)."""
     if precision == "auto":
-        matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-        fast = device.type == "cuda" or (device.type == "cpu" and matrix_units())
+        checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16")]
+        fast = device.type == "cuda" or (device.type == "cpu" and any(check() for check in checks if check))
         precision = "bfloat16" if fast else "float32"
     if precision == "float32":
         return contextlib.nullcontext
@@ -79,19 +69,20 @@ def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch with its tensors on ``device``."""
-    return Batch(*(getattr(batch, name).to(device) for name in ("mask", "integrals", "joints", "known")))
+    names = ("mask", "integrals", "joints", "known", "view")
+    return Batch(*(getattr(batch, name).to(device) for name in names))
 
 
 def run_stage(
     name: str,
     stage: Stage,
-    store: SampleStore,
+    source: Source,
     config: TrainingConfig,
     stage_config: StageConfig,
     out: Path,
     resume: bool,
     review: Callable[[nn.Module, int], dict[str, float]],
-    size: int,
+    sizes: tuple[int, int],
     stop_after: int | None = None,
 ) -> nn.Module | None:
     """Train one stage to its end.
@@ -99,13 +90,13 @@ def run_stage(
     Args:
         name: Name of the stage, for files and the progress bar.
         stage: What learns.
-        store: Training samples.
+        source: Of the batches.
         config: The run.
         stage_config: The stage's part of it.
         out: Folder of the run.
         resume: Go on from the newest checkpoint of this stage.
         review: Called with the averaged model and the step every ``sheet_seconds``; its figures go into the log.
-        size: Pixels per side of the frame.
+        sizes: Pixels per side of the frame before and after ``fine_start``.
         stop_after: Stop after so many steps of this call and leave a checkpoint, as a kill would.
 
     Returns:
@@ -138,8 +129,8 @@ def run_stage(
                     group["lr"] = peak * share
             random = np.random.default_rng([config.seed, 2, step])
             generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-            indices = batch_indices(config.seed, step, stage_config.batch, len(store))
-            batch = to_device(store.batch(indices, size, config.margin, config.augmentation, random), device)
+            size = sizes[progress >= stage_config.fine_start]
+            batch = to_device(source.batch(step, size, random), device)
             model.train()
             figures = stage.step(batch, generator, progress, autocast)
             average.update(model)

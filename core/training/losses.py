@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from maskel_core.models.joint_head import JointMaps, heat_centres
@@ -21,7 +23,8 @@ def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight:
         bone_weight: Weight of the bone layer; the soft layer has 1.
 
     Returns:
-        Scalars ``l1``, ``l2`` and ``edge`` (L1 of the horizontal and vertical differences).
+        Scalars ``l1``, ``l2``, ``edge`` (L1 of the horizontal and vertical differences), ``high_pass`` (L1 of the maps
+        less their blur, the scale at which bones are told apart) and ``contrast`` (see `contrast_loss`).
     """
     weight = torch.tensor([bone_weight, 1.0], device=truth.device).view(1, 2, 1, 1) / (bone_weight + 1.0) * 2
     area = body.mean().clamp_min(1e-3)
@@ -32,7 +35,66 @@ def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight:
         "l1": (difference.abs() * weight).mean() / area,
         "l2": (difference.square() * weight).mean() / area,
         "edge": ((across.abs() * weight).mean() + (along.abs() * weight).mean()) / area,
+        "high_pass": ((difference - blur(difference)).abs() * weight).mean() / area,
+        "contrast": (contrast_loss(prediction, truth) * weight).mean() / area,
     }
+
+
+def blur(maps: Tensor, share: float = 0.02) -> Tensor:
+    """About a Gaussian of ``share`` of the width, (B, C, S, S) to the same: made at a quarter of the size.
+
+    The edge counts as repeated outwards. S is a multiple of 4.
+    """
+    small = F.avg_pool2d(maps, 4)
+    sigma = max(share * small.shape[-1], 0.3)
+    reach = max(1, math.ceil(2.5 * sigma))
+    steps = torch.arange(-reach, reach + 1, dtype=maps.dtype, device=maps.device)
+    kernel = torch.softmax(-steps.square() / (2 * sigma**2), dim=0)
+    channels = small.shape[1]
+    padded = F.pad(small, (reach,) * 4, mode="replicate")
+    rows = F.conv2d(padded, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    both = F.conv2d(rows, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    return F.interpolate(both, size=maps.shape[2:], mode="bilinear", align_corners=False)
+
+
+def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tensor:
+    """How far the root mean square gradient of each window is from the truth's: what a blurred picture lacks.
+
+    Where an edge is not sure, pixel differences are least for a blurred edge; this term is least for an edge as sharp as
+    the true one wherever it lies in the window.
+
+    Args:
+        prediction: (B, C, S, S).
+        truth: Same shape.
+        windows: Windows per side, each overlapped half by its neighbours.
+
+    Returns:
+        (B, C, h, w), absolute differences per pixel step.
+    """
+    side = max(2, prediction.shape[-1] // windows)
+
+    def strength(maps: Tensor) -> Tensor:
+        across = maps[..., :-1, 1:] - maps[..., :-1, :-1]
+        along = maps[..., 1:, :-1] - maps[..., :-1, :-1]
+        energy = F.avg_pool2d(across.square() + along.square(), 2 * side, side)
+        # A floor well under any bone's edge keeps the root's slope finite.
+        return (energy + 1e-5).sqrt()
+
+    return (strength(prediction) - strength(truth)).abs()
+
+
+def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor) -> Tensor:
+    """Negative log-likelihood of the errors under Laplace distributions of scale ``spread``, over the body, in nats.
+
+    Args:
+        spread: (B, 2, S, S) > 0.
+        prediction: (B, 2, S, S); its error is taken as given, no gradient goes through it.
+        truth: (B, 2, S, S).
+        body: (B, 1, S, S).
+    """
+    error = (prediction.detach() - truth).abs()
+    scale = spread.clamp_min(1e-3)
+    return ((error / scale + scale.log()) * body).mean() / body.mean().clamp_min(1e-3)
 
 
 def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:

@@ -16,7 +16,9 @@ from maskel_core.models.store import load_model
 from maskel_core.training.config import TrainingConfig, load_config
 from maskel_core.training.loop import choose_device, run_stage, to_device
 from maskel_core.training.sheets import contact_sheet, grey
+from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
 from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut, true_xray
+from maskel_core.training.warm_start import take_weights
 from torch import nn
 
 SHEET_ROWS = 8
@@ -54,13 +56,11 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     named, device = CONFIGURATIONS[config.model], choose_device(config.device)
-    store = SampleStore.open(config.data, "train")
-    if config.limit:
-        store = store.take(config.limit)
-    review_store = SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
-    bone, soft = store.scales()
+    store, review_store = open_stores(config)
+    bone, soft = (store or review_store).scales()
     scaling = LayerScaling(bone, soft, config.gamma)
     size = int(named.generator.get("sample_size", 256))
+    sizes = (int(named.generator.get("base_size", size)), size)
     batch = to_device(review_store.batch(range(len(review_store)), size, config.margin), device)  # type: ignore[arg-type]
     shared = {"bone_scale": bone, "soft_scale": soft, "gamma": config.gamma, "margin": config.margin}
     autoencoder: MaskedAutoencoder | None = None
@@ -75,8 +75,9 @@ def train(
             model = _ready(named.make_autoencoder(), device)
             stage = AutoencoderStage(model, scaling, config.autoencoder)
             trained = run_stage(
-                "autoencoder", stage, store, config, config.autoencoder, out, resume,
-                lambda m, step: _review_autoencoder(m, step, batch, scaling, out), size, stop_after,
+                "autoencoder", stage, make_source(store, config, config.autoencoder.batch), config,
+                config.autoencoder, out, resume,
+                lambda m, step: _review_autoencoder(m, step, batch, scaling, out), (size, size), stop_after,
             )  # fmt: skip
             if trained is None:
                 return out
@@ -86,17 +87,49 @@ def train(
     if config.generator is not None and not (resume and (folder / "config.json").exists()):
         torch.manual_seed(config.seed + 1)
         generator = _ready(named.make_generator(**shared), device)
-        playing = config.losses.adversarial > 0 and named.kind == "maskel"
+        if config.generator.warm_start:
+            taken, whole = take_weights(generator, config.generator.warm_start)
+            print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {config.generator.warm_start}")
+        playing = config.losses.adversarial > 0 and bool(named.discriminator)
         discriminator = _ready(named.make_discriminator(), device) if playing else None
-        second = GeneratorStage(generator, autoencoder, discriminator, config.generator, config.losses)
+        second = GeneratorStage(
+            generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+        )
         trained = run_stage(
-            "generator", second, store, config, config.generator, out, resume,
-            lambda m, step: _review_generator(m, step, batch, out), size, stop_after,
+            "generator", second, make_source(store, config, config.generator.batch), config,
+            config.generator, out, resume,
+            lambda m, step: _review_generator(m, step, batch, out), sizes, stop_after,
         )  # fmt: skip
         if trained is None:
             return out
         generator.save_pretrained(folder)
     return folder
+
+
+def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
+    """The training samples, None when all are made on the fly, and some of other persons to look at."""
+    if config.stream >= 1 and not any(Path(config.data).glob("val-*.tar")):
+        return None, made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
+    store = SampleStore.open(config.data, "train") if config.stream < 1 else None
+    if store is not None and config.limit:
+        store = store.take(config.limit)
+    return store, SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
+
+
+def make_source(store: SampleStore | None, config: TrainingConfig, batch: int) -> Source:
+    """Batches as the configuration mixes them."""
+    made = batch if store is None else round(batch * config.stream)
+    sources: list[Source] = []
+    if store is not None and made < batch:
+        sources.append(ShardSource(store, config.seed, batch - made, config.margin, config.augmentation))
+    if made:
+        sources.append(
+            StreamSource(
+                config.stream_seed, config.stream_size, made, config.margin, config.augmentation,
+                config.stream_workers,
+            )
+        )  # fmt: skip
+    return sources[0] if len(sources) == 1 else MixedSource(*sources)
 
 
 def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:

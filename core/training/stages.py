@@ -9,10 +9,12 @@ from maskel_core.data.dataset import Batch
 from maskel_core.models import (
     LayerScaling,
     MaskedAutoencoder,
+    MaskTransformer,
     PatchDiscriminator,
     PlainUNet,
-    VQMaskedAutoencoder,
+    XrayPrediction,
 )
+from maskel_core.models.configurations import Generator
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
 from torch import Tensor, nn
@@ -75,16 +77,19 @@ class GeneratorStage:
         discriminator: None drops the adversarial term.
         config: Learning rates.
         weights: Weights of the terms.
+        view_share: Share of the samples whose view a model is told that takes it.
     """
 
     def __init__(
         self,
-        model: VQMaskedAutoencoder | PlainUNet,
+        model: Generator,
         autoencoder: MaskedAutoencoder | None,
         discriminator: PatchDiscriminator | None,
         config: StageConfig,
         weights: LossConfig,
+        view_share: float = 0.5,
     ) -> None:
+        self.view_share = view_share
         self.model, self.autoencoder, self.discriminator = model, autoencoder, discriminator
         self.config, self.weights, self.scaling = config, weights, model.scaling
         if autoencoder is not None:
@@ -101,11 +106,15 @@ class GeneratorStage:
     @property
     def last_layer(self) -> Tensor:
         """Weight of the layer whose gradients balance picture and adversarial terms."""
-        return (
-            self.model.decoder.out.weight
-            if isinstance(self.model, VQMaskedAutoencoder)
-            else self.model.out.weight
-        )
+        if isinstance(self.model, PlainUNet):
+            return self.model.out.weight
+        return self.model.decoder.out.weight
+
+    def _make(self, batch: Batch, generator: torch.Generator) -> XrayPrediction:
+        if not isinstance(self.model, MaskTransformer):
+            return self.model(batch.mask, generator=generator)
+        told = torch.rand(len(batch.mask), generator=generator).to(batch.view.device) < self.view_share
+        return self.model(batch.mask, view=batch.view * told)
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
@@ -114,10 +123,14 @@ class GeneratorStage:
         truth = true_xray(batch, self.scaling)
         weights = self.weights
         with autocast():
-            made = self.model(batch.mask, generator=generator)
+            made = self._make(batch, generator)
         xray = cut(made.xray, batch.mask, self.scaling.gamma)
         found = terms.picture_losses(xray, truth, batch.mask, weights.bone_weight)
-        picture = weights.l1 * found["l1"] + weights.l2 * found["l2"] + weights.edge * found["edge"]
+        playing = progress >= weights.adversarial_start
+        picture = sum(getattr(weights, name) * found[name] for name in ("l1", "l2", "edge", "high_pass"))
+        assert isinstance(picture, Tensor)
+        if playing:
+            picture = picture + weights.contrast * found["contrast"]
         target: Tensor | None = None
         if self.autoencoder is not None:
             layers = tuple(weights.feature_layers)
@@ -137,9 +150,13 @@ class GeneratorStage:
         if made.joints is not None:
             found |= terms.joint_losses(made.joints, batch.joints, batch.known)
             loss = loss + weights.joint * found["joint"] + weights.heat * found["heat"]
-        playing = self.discriminator is not None and progress >= weights.adversarial_start
+        if made.spread is not None:
+            found["spread"] = terms.spread_loss(made.spread, xray, truth, batch.mask)
+            loss = loss + weights.spread * found["spread"]
+        playing = playing and self.discriminator is not None
         if playing:
-            found["adversarial"], weight = self._adversarial(xray, batch.mask, picture, autocast)
+            xray, truth, mask = self._crop(xray, truth, batch.mask, generator)
+            found["adversarial"], weight = self._adversarial(xray, mask, picture, autocast)
             loss = loss + weight * found["adversarial"]
         optimizer = self.optimizers["optimizer"]
         optimizer.zero_grad(set_to_none=True)
@@ -147,8 +164,19 @@ class GeneratorStage:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         optimizer.step()
         if playing:
-            found["discriminator"] = self.discriminator_step(xray.detach(), truth, batch.mask, autocast)
+            found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
         return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+
+    def _crop(
+        self, xray: Tensor, truth: Tensor, mask: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the discriminator sees: of a finer frame a window of the base's size, so that it costs the same."""
+        size, whole = int(getattr(self.model.config, "base_size", xray.shape[-1])), xray.shape[-1]
+        if whole <= size:
+            return xray, truth, mask
+        top, left = torch.randint(0, whole - size + 1, (2,), generator=generator).tolist()
+        rows, columns = slice(top, top + size), slice(left, left + size)
+        return xray[..., rows, columns], truth[..., rows, columns], mask[..., rows, columns]
 
     def _adversarial(
         self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any

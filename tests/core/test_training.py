@@ -19,8 +19,9 @@ from maskel_core.training import losses
 from maskel_core.training.checkpoint import WeightAverage, load_checkpoint, save_checkpoint
 from maskel_core.training.config import LossConfig, StageConfig, load_config, parse_config
 from maskel_core.training.export import export_run, largest_change
-from maskel_core.training.loop import batch_indices, learning_rate_share
+from maskel_core.training.loop import learning_rate_share
 from maskel_core.training.run import train
+from maskel_core.training.sources import batch_indices
 from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut
 from safetensors.torch import load_file
 
