@@ -74,9 +74,9 @@ def _even_vault(field: DistanceField) -> DistanceField:
 
 def _sculptors() -> list[Sculptor]:
     # Imported here: the sculptors import ``shell`` from this module.
-    from maskel_core.anatomy.construction.sculpt import head, leg, pelvis, shoulder, spine, thorax
+    from maskel_core.anatomy.construction.sculpt import arm, head, leg, pelvis, shoulder, spine, thorax
 
-    return [head.sculpt, leg.sculpt, pelvis.sculpt, shoulder.sculpt, spine.sculpt, thorax.sculpt]
+    return [arm.sculpt, head.sculpt, leg.sculpt, pelvis.sculpt, shoulder.sculpt, spine.sculpt, thorax.sculpt]
 
 
 def sculpt_skeleton(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from maskel_core.anatomy.construction.remesh import distance_field
 from maskel_core.anatomy.construction.sculpt.primitives import Grid, capsule, sphere, union, without
-from maskel_core.anatomy.construction.sculpt.smooth import smoothed
+from maskel_core.anatomy.construction.sculpt.smooth import rounded, smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Solid
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -29,6 +29,7 @@ def scapula(mesh, head: np.ndarray, voxel: float = 0.0006) -> Solid:
     """
     from maskel_core.anatomy.construction.sculpt import shell
 
+    mesh = rounded(mesh, true_size=True)
     field = distance_field(mesh, voxel, 14)
     grid = Grid.like(field)
     samples, _ = mesh.sample(400_000, return_index=True, seed=0)
@@ -56,14 +57,14 @@ def humerus(mesh, head: np.ndarray, voxel: float = 0.0010) -> Solid:
     """Upper arm bone with a round head about its joint centre (3,), metres."""
     from maskel_core.anatomy.construction.sculpt import shell
 
-    field = smoothed(mesh, voxel, 0.0013, 8)
+    field = smoothed(mesh, voxel, 0.0014, 8, true_size=True)
     grid = Grid.like(field)
     values = union(field.values, sphere(grid.points, head, HEAD_RADIUS), 0.003)
     greater = np.array([[-0.0165, 0.003, 0.004], [-0.0010, 0.000, -0.058]]) + head
     lesser = np.array([[-0.0020, -0.0175, -0.004], [0.0, 0.0, -0.050]]) + head
     values = union(values, capsule(grid.points, greater[0], greater[1], 0.0105, 0.0080), 0.006)
     values = union(values, capsule(grid.points, lesser[0], lesser[1], 0.0080, 0.0070), 0.006)
-    return shell("humerus", grid.field(values))
+    return shell("humerus", grid.field(values), faces=4600)
 
 
 def sculpt(meshes, origins, wanted=None) -> dict[str, Solid]:
