@@ -130,6 +130,23 @@ def rest_landmarks(anatomy: Anatomy, bones: torch.Tensor) -> torch.Tensor:
     return (maps[..., :3] @ anatomy["landmark.point"].unsqueeze(-1)).squeeze(-1) + maps[..., 3]
 
 
+def standing_height(
+    anatomy: Anatomy, vertices: torch.Tensor, heads: torch.Tensor, landmarks: torch.Tensor
+) -> float:
+    """Stature of a body whose legs stand apart at rest, once they are straight.
+
+    Args:
+        anatomy: The asset.
+        vertices: float (V, 3), rest skin, metres.
+        heads: float (J, 3), joint centres.
+        landmarks: float (27, 3), named joints.
+    """
+    hip = landmarks[JOINT_NAMES.index("hip_r")]
+    knee, ankle = (heads[anatomy.joint(f"{name}.R")] for name in ("lowerleg01", "foot"))
+    gained = sum((upper - lower).norm() - (upper - lower)[2] for upper, lower in ((hip, knee), (knee, ankle)))
+    return float(vertices[:, 2].max() - vertices[:, 2].min() + gained)
+
+
 def segment_maps(
     anatomy: Anatomy, heads: torch.Tensor, bones: torch.Tensor, scales: Mapping[str, Scale]
 ) -> torch.Tensor:
@@ -180,6 +197,6 @@ def scale_body(
         weights, joints = anatomy["bone.joint_weights"], anatomy["bone.joint_indices"]
         bones = compose((weights[None, ..., None, None] * maps[:, joints]).sum(2), bones)
     if stature is not None:
-        factor = stature / float(vertices[..., 2].max() - vertices[..., 2].min())
+        factor = stature / standing_height(anatomy, vertices[0], heads[0], rest_landmarks(anatomy, bones[0]))
         vertices, heads, bones = vertices * factor, heads * factor, bones * factor
     return Shape(vertices, heads), bones
