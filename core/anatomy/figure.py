@@ -110,7 +110,7 @@ def make_figure(
         shape,
         transforms[0],
         cover_bones(anatomy, posed, skeleton.maps[0], stature / 1.75),
-        skeleton.vertices(anatomy, 0, person.years),
+        skeleton.vertices(anatomy, 0, person.years, person.phenotypes["gender"]),
         skeleton.landmarks[0],
         person.years,
         person,
