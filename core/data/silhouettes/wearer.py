@@ -186,7 +186,9 @@ class Wearer:
 
     def inflated(self, amount: Array) -> Surface:
         """The posed skin moved outwards by an amount (V,) in metres, where that is above zero."""
-        used = amount[self.faces].max(1) > 1e-5
+        out = amount > 1e-5
+        a, b, c = self.faces.T
+        used = out[a] | out[b] | out[c]
         numbers, faces = np.unique(self.faces[used], return_inverse=True)
         points = self.skin[numbers] + self.normals[numbers] * np.maximum(amount[numbers], 0)[:, None]
         return Surface(points, faces.reshape(-1, 3))
@@ -226,11 +228,8 @@ class Wearer:
         radius: Array = np.zeros((levels, azimuths))
         np.maximum.at(radius, (level, column), np.hypot(x, y))
         radius = _filled(radius)
-        sums = np.zeros((levels, weights.shape[1]))
-        for number in range(levels):
-            rows = weights[level == number]
-            if len(rows):
-                sums[number] = rows.mean(0)
+        member = (level == np.arange(levels)[:, None]).astype(weights.dtype)
+        sums = (member @ weights).astype(float)
         known = sums.sum(1) > 0
         nearest = np.abs(np.arange(levels)[:, None] - np.flatnonzero(known)[None]).argmin(1)
         sums = sums[np.flatnonzero(known)[nearest]]
