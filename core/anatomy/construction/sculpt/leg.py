@@ -83,6 +83,24 @@ def patella(knee: np.ndarray, front: float, voxel: float) -> DistanceField:
     return grid.field(intersection(solid, 0.0200 - p[..., 2], 0.005))
 
 
+def plafond(field: DistanceField, ankle: np.ndarray) -> DistanceField:
+    """The right tibia with a hollow roof over the dome of the talus, where the source's is flat.
+
+    Args:
+        field: The tibia.
+        ankle: (3,) centre of the ankle in the source.
+    """
+    grid = Grid.like(field)
+    near = grid.around(ankle + np.array([[-0.03, -0.04, -0.01], [0.03, 0.04, 0.04]]), 0.0)
+    p = (grid.points[near] - ankle.astype(np.float32)) - np.array([0.0005, -0.0050, 0.0], np.float32)
+    # The dome's radius is about 20 mm; the roof keeps a joint space of 3.5 mm from it.
+    roof = np.hypot(p[..., 1], p[..., 2] + 0.0065) - 0.0235
+    lips = ellipsoid(p, [0.0, 0.0, 0.0185], [0.0185, 0.0210, 0.0165])
+    values = field.values.copy()
+    values[near] = union(values[near], intersection(lips, roof, 0.003), 0.007)
+    return grid.field(values)
+
+
 def sculpt(
     meshes: dict[str, trimesh.Trimesh], origins: dict[str, np.ndarray], wanted=None
 ) -> dict[str, Solid]:
@@ -102,5 +120,7 @@ def sculpt(
             continue
         voxel = recipe(name).voxel
         field = smoothed(mesh, voxel, 1.6 * voxel, 6, true_size=True)
+        if name == "tibia":
+            field = plafond(field, origins["talus_r"])
         solids[name] = shell(name, field, faces=faces.get(name, 380 if name.startswith("toe") else 750))
     return solids
