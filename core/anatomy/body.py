@@ -100,7 +100,7 @@ def change_skin(anatomy: Anatomy, vertices: torch.Tensor, changes: Mapping[str, 
     known = anatomy.names.get("changes", [])
     if not known or not changes:
         return vertices
-    amounts = torch.tensor([changes.get(name, 0.0) for name in known])
+    amounts = torch.tensor([changes.get(name, 0.0) for name in known], device=anatomy.device)
     share = amounts[anatomy["change.owner"]]
     chosen = share.nonzero().squeeze(1)
     size = (vertices[..., 2].amax(1) - vertices[..., 2].amin(1)) / _CHANGED_STATURE
@@ -146,4 +146,6 @@ def _dense_weights(anatomy: Anatomy) -> torch.Tensor:
     """Skin weights of every vertex and joint, float (V, J): one product is faster than six gathers."""
     weights, joints = anatomy["body.skin_weights"], anatomy["body.skin_joints"]
     dense = torch.zeros(len(weights), len(anatomy.names["joints"]), device=weights.device)
-    return dense.scatter_add_(1, joints, weights)
+    dense.scatter_add_(1, joints, weights)
+    # The file holds halves, which add up to one but for a thousandth: half a millimetre at the toes.
+    return dense / dense.sum(1, keepdim=True)

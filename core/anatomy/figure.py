@@ -70,7 +70,7 @@ def touch_abduction(anatomy: Anatomy, shape: Shape) -> float:
     owner = (
         anatomy["body.skin_joints"].gather(1, anatomy["body.skin_weights"].argmax(1, keepdim=True)).squeeze(1)
     )
-    trunk = vertices[~torch.isin(owner, torch.tensor(sorted(arm)))]
+    trunk = vertices[~torch.isin(owner, torch.tensor(sorted(arm), device=owner.device))]
     thickness = 0.021 * float(vertices[:, 2].max() - vertices[:, 2].min())
     angles = []
     for share, girth in ((0.35, 1.6), (0.6, 1.3), (0.8, 1.1), (1.0, 0.9)):
@@ -99,7 +99,8 @@ def make_figure(
     shape, bones = rest_person(anatomy, person)
     if not isinstance(pose, Pose):
         pose = pose(touch_abduction(anatomy, shape))
-    rotations = Poser(anatomy, shape.heads[0]).rotations(pose)[None]
+    # Angles become matrices on the CPU: hundreds of tiny steps.
+    rotations = Poser(anatomy, shape.heads[0].cpu()).rotations(pose)[None].to(shape.heads)
     transforms = joint_transforms(anatomy, shape.heads, rotations)
     skeleton = pose_bones(anatomy, bones, transforms)
     stature = float(shape.vertices[0, :, 2].max() - shape.vertices[0, :, 2].min())
@@ -120,7 +121,7 @@ def make_figure(
 def rest_person(anatomy: Anatomy, person: Person) -> tuple[Shape, torch.Tensor]:
     """A person's resting body, batch of one, and the maps of its bones, float (1, bones, 3, 4)."""
     names = anatomy.names["phenotypes"]
-    values = torch.tensor([[person.phenotypes[name] for name in names]])
+    values = torch.tensor([[person.phenotypes[name] for name in names]], device=anatomy.device)
     age = names.index("age")
     values[:, age] = values[:, age].clamp(
         min=float(anatomy["bone.youngest"]) if "bone.youngest" in anatomy else 0.0

@@ -92,7 +92,7 @@ def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor
     roll = 0.0 if rng.random() < 0.8 else rng.normal(0.0, 8.0)
     stature = float(figure.skin[:, 2].max() - figure.skin[:, 2].min())
     distance = None if rng.random() < 0.5 else float(stature * rng.uniform(1.7, 6.0))
-    centre = (figure.skin.amax(0) + figure.skin.amin(0)) / 2
+    centre = ((figure.skin.amax(0) + figure.skin.amin(0)) / 2).cpu()
     loose = Camera(yaw * _DEGREE, pitch * _DEGREE, roll * _DEGREE, tuple(centre.tolist()), 2.0, distance)
     flat = loose.project(figure.skin, (1000, 1000))[:, :2]
     if beside is not None:
@@ -100,7 +100,7 @@ def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor
         # What reaches up to the source has no place in a picture.
         seen = further[:, 2] > (0.4 * distance if distance is not None else -torch.inf)
         flat = torch.cat([flat, further[seen, :2]])
-    low, high = flat.amin(0), flat.amax(0)
+    low, high = flat.amin(0).cpu(), flat.amax(0).cpu()
     # Framing by the picture of the body, so that it fills the frame in every pose.
     offset = (low + high) / 2 - 499.5
     axes = loose.axes().float()

@@ -54,7 +54,9 @@ def signed_thickness(
     corner = corner.gather(0, order)
     top, middle, bottom = (row.index_select(0, c).long() for c in corner)
     winding = torch.where((order[1] - order[0]) % 3 == 1, -1.0, 1.0).to(points)
-    upper_end, lower_end = corner[[0, 0, 1]].flatten(), corner[[2, 1, 2]].flatten()
+    # The long edge of each triangle, then its upper and its lower short one.
+    high, mid, low = corner
+    upper_end, lower_end = torch.cat([high, high, mid]), torch.cat([low, mid, low])
     # An edge is computed from its lower-numbered end, the same way for both of its triangles.
     near, far = torch.minimum(upper_end, lower_end), torch.maximum(upper_end, lower_end)
     value = points[:, 2].reciprocal() if perspective else points[:, 2]
