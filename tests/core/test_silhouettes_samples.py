@@ -197,6 +197,12 @@ def test_the_commands_speak_plainly(tmp_path: Path, monkeypatch, capsys) -> None
     assert "0 (none) to 1 (all)" in text
 
 
+def test_the_page_names_every_augmentation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "silhouettes.md"
+    named = re.findall(r"^\| `(\w+)` \|", page.read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(AUGMENTATIONS)
+
+
 @pytest.mark.slow
 def test_everything_fits_anyone() -> None:
     """Newborns to elders, thin to stout, stylised, in any pose: finite, near the body, in proportion to it."""

@@ -132,7 +132,7 @@ def staff(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfa
 
 
 def axe(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """An axe, war hammer, pick or club."""
+    """An axe with one or two blades, a war hammer or a club."""
     grip = Grip(wearer, _either(random))
     length = (0.45 + 0.75 * strength) * grip.scale
     way = grip.pointing(random, 0.9)
@@ -228,7 +228,7 @@ def bow(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface
 
 
 def handbag(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """A bag, suitcase, basket or lantern that hangs from the hand by its weight."""
+    """A bag or suitcase that hangs from the hand by its weight."""
     grip = Grip(wearer, _either(random))
     half = (np.array([0.10, 0.035, 0.07]) + np.array([0.2, 0.08, 0.17]) * strength) * grip.scale
     half *= random.uniform(0.75, 1.15, 3)

@@ -291,7 +291,7 @@ def hair_mohawk(wearer: Wearer, random: np.random.Generator, strength: float) ->
 
 
 def beard(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """A beard from the jaw, stubble to a forked dwarf's."""
+    """A beard from the jaw, stubble to a dwarf's."""
     scalp = Scalp(wearer)
     scale = scalp.size / 0.24
     count = 46

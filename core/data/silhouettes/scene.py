@@ -61,7 +61,8 @@ def furniture(wearer: Wearer, random: np.random.Generator, strength: float) -> S
     knees = (wearer.landmark("knee_l")[2] + wearer.landmark("knee_r")[2]) / 2
     if pelvis[2] - knees < 0.5 * thigh and high > 0.1:
         wide = (0.19 + 0.08 * strength) * wearer.unit
-        return _chair(pelvis + 0.06 * way, way, high, wide, floor, random.uniform(0.2, 0.6) * wearer.unit)
+        back = random.uniform(0.2, 0.6) * wearer.unit if random.random() < 0.75 else 0.0
+        return _chair(pelvis + 0.06 * way, way, high, wide, floor, back)
     half = (0.2 + 0.35 * strength) * wearer.unit
     middle = np.append((wearer.landmark("ankle_l") + wearer.landmark("ankle_r"))[:2] / 2, floor)
     deep = random.uniform(0.03, 0.15) * wearer.unit
