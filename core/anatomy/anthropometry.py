@@ -24,7 +24,7 @@ _MENTON = 5280
 def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
     """Stature in metres, and shares of it by the names of ``maskel_core.anatomy.norms.MEASURES``.
 
-    Bones: greatest length of femur and humerus; tibia from plateau to ankle joint, without the malleolus; breadth over the iliac
+    Bones: greatest length of femur, humerus and radius; tibia from plateau to ankle joint, without the malleolus; breadth over the iliac
     crests; breadth over the acromia, arms hanging. Skin: arm span, arms straight to the sides; vertex to chin; breadth of the
     head above the ears; vertex to crotch for sitting height.
     """
@@ -34,7 +34,7 @@ def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
     skin = spread.skin
     low, high = skin.amin(0), skin.amax(0)
     stature = float(high[2] - low[2])
-    bones = {name: _vertices(anatomy, spread.bones, name) for name in ("femur_r", "tibia_r", "humerus_r")}
+    bones = {name: _vertices(anatomy, spread.bones, name) for name in ("femur_r", "tibia_r", "humerus_r", "radius_r")}
     crests = torch.cat([_vertices(anatomy, spread.bones, f"hip_bone_{side}") for side in "lr"])
     acromia = torch.cat([_vertices(anatomy, hanging.bones, f"scapula_{side}") for side in "lr"])
     chin, crotch = _midline(anatomy, skin, stature)
@@ -43,6 +43,7 @@ def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
         "femur": _greatest(bones["femur_r"]),
         "tibia": _tibia(bones["tibia_r"]),
         "humerus": _greatest(bones["humerus_r"]),
+        "radius": _greatest(bones["radius_r"]),
         "bi_iliac": _breadth(crests),
         "sitting_height": float(high[2]) - crotch + _SEAT * stature,
         "span": float(high[0] - low[0]),

@@ -13,11 +13,11 @@ from maskel_core.anatomy.population import (
     sample_scales,
     sample_stature,
     sample_years,
-    typical_scales,
     usual_height,
 )
 from maskel_core.anatomy.proportions import Scale
 from maskel_core.anatomy.stylise import STYLES, sample_stylisation
+from maskel_core.anatomy.typical import typical_scales
 
 STYLISED_SHARE = 0.2
 """Share of stylised characters among random people."""
@@ -98,7 +98,18 @@ def sample_person(rng: np.random.Generator, style: str | None = None) -> Person:
     drawn = None if style is None else sample_stylisation(rng, style)
     if drawn is not None:
         years = drawn.years
-    gender = float(rng.beta(0.5, 0.5))
+    person = sample_real_person(rng, years, float(rng.beta(0.5, 0.5)))
+    if drawn is None:
+        return person
+    scales = dict(person.scales)
+    for segment, scale in drawn.scales.items():
+        scales[segment] = scales.get(segment, Scale()) * scale
+    phenotypes, changes = (dict(person.phenotypes) | drawn.phenotypes, dict(person.changes) | drawn.changes)
+    return Person(phenotypes, changes, scales, drawn.stature, style)
+
+
+def sample_real_person(rng: np.random.Generator, years: float, gender: float) -> Person:
+    """A random person of an age and gender (0 male, 1 female), not stylised."""
     stature = sample_stature(rng, years, gender)
     weight, muscle = sample_flesh(rng, years)
     phenotypes = {
@@ -111,8 +122,4 @@ def sample_person(rng: np.random.Generator, style: str | None = None) -> Person:
     }
     scales = sample_scales(rng, years, gender)
     changes = sample_changes(rng, years, gender, weight)
-    if drawn is None:
-        return Person(phenotypes, changes, scales, stature)
-    for segment, scale in drawn.scales.items():
-        scales[segment] = scales.get(segment, Scale()) * scale
-    return Person(phenotypes | drawn.phenotypes, changes | drawn.changes, scales, drawn.stature, style)
+    return Person(phenotypes, changes, scales, stature)

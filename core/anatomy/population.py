@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from maskel_core.anatomy.proportions import Scale
+from maskel_core.anatomy.typical import typical_scales
 
 _GROWN = (
     0.0,
@@ -194,11 +195,6 @@ def sample_changes(rng: np.random.Generator, years: float, gender: float, weight
     if years < 3.0:
         out = {name: 0.5 * value for name, value in out.items() if name not in ("slack_belly", "slack_groin")}
     return out
-
-
-def typical_scales(years: float, gender: float) -> dict[str, Scale]:
-    """Factors that bring the mean body of an age and sex to published proportions."""
-    return {}
 
 
 def sample_scales(rng: np.random.Generator, years: float, gender: float) -> dict[str, Scale]:

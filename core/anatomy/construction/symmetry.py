@@ -48,5 +48,7 @@ def symmetrised_weights(
     chosen = dense.topk(slots, dim=1).indices
     kept = torch.zeros_like(dense).scatter_(1, chosen, dense.gather(1, chosen))
     kept = kept * (kept[vertex][:, joint] > 0)
-    kept = kept.gather(1, chosen)
-    return kept / kept.sum(1, keepdim=True), chosen
+    kept = kept / kept.sum(1, keepdim=True)
+    # Sums in another order differ in their last digit, which is enough to be rounded to another half.
+    kept = 0.5 * (kept + kept[vertex][:, joint])
+    return kept.gather(1, chosen), chosen
