@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from maskel_core.cli.console import say
+from maskel_core.cli.console import misuse, say
 
 
 def train(
@@ -38,9 +38,19 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use at most this many samples.")] = None,
     unet: Annotated[Path | None, typer.Option(help="Folder of a plain U-Net to compare with.")] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="NAME=FOLDER of another model to compare with; may be repeated.")
+    ] = None,
 ) -> None:
     """Measure a model on held-out bodies, beside plain references computed in the same run."""
     from maskel_core.evaluation.run import evaluate as run
 
-    run(model, data, out, limit, unet)
+    peers = {}
+    for given in peer or []:
+        name, found, folder = given.partition("=")
+        if not found or not name:
+            misuse(f"{given!r} is not NAME=FOLDER.")
+        peers[name] = Path(folder)
+    run(model, data, out, limit, unet, peers)
+    typer.echo((out / "report.md").read_text(encoding="utf-8"))
     say(f"Report in {out}")

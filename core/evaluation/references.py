@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from maskel_core.data.dataset import SampleStore
+from maskel_core.models.views import VIEWS, view_number
 from maskel_core.pipeline import MaskelPipeline
 from maskel_core.pipeline.letterbox import Letterbox
 from numpy.typing import NDArray
@@ -25,14 +26,23 @@ class Answer(Protocol):
 
 
 class PipelineAnswer:
-    """A pipeline as an `Answer`."""
+    """A pipeline as an `Answer`.
 
-    def __init__(self, pipeline: MaskelPipeline) -> None:
-        self.pipeline = pipeline
+    Args:
+        pipeline: What is asked.
+        told: Whether it is told the view; else it sees the mask alone.
+    """
+
+    def __init__(self, pipeline: MaskelPipeline, told: bool = False) -> None:
+        self.pipeline, self.told, self.view = pipeline, told, "unknown"
+
+    def tell(self, yaw: float | None) -> None:
+        """Say from where the next mask is seen: the camera's yaw in radians."""
+        self.view = VIEWS[view_number(yaw)] if self.told and yaw is not None else "unknown"
 
     def predict(self, mask: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray | None]:
         """What the pipeline says."""
-        out = self.pipeline(mask, joints=True)
+        out = self.pipeline(mask, joints=True, view=self.view)
         points = np.array([(joint.x, joint.y) for joint in out.joints.values()]) if out.joints else None
         return out.bone, out.soft, points
 

@@ -12,32 +12,17 @@ from typing import Any
 
 import numpy as np
 from maskel_core.data.dataset import SampleStore
-from maskel_core.evaluation.metrics import joint_errors, joint_summary, layer_metrics
+from maskel_core.evaluation.metrics import joint_errors, joint_summary, layer_metrics, sides_open
 from maskel_core.evaluation.references import Answer, DistanceAnswer, NeighbourAnswer, PipelineAnswer
-from maskel_core.pipeline import MaskelPipeline, render_style
+from maskel_core.evaluation.report import COLUMNS, markdown_table, write_sheets
+from maskel_core.models import MaskTransformer
+from maskel_core.pipeline import MaskelPipeline
 from maskel_core.pipeline.letterbox import body_box
-from maskel_core.training.sheets import contact_sheet
-from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 
-COLUMNS = {
-    "bone_psnr": "Bone PSNR, dB",
-    "bone_ssim": "Bone SSIM",
-    "bone_dice": "Bone Dice",
-    "bone_pearson": "Bone Pearson",
-    "bone_spearman": "Bone Spearman",
-    "slope_correlation": "Slope corr.",
-    "high_pass_correlation": "High-pass corr.",
-    "crispness": "Crispness",
-    "soft_psnr": "Soft PSNR, dB",
-    "soft_ssim": "Soft SSIM",
-    "outside": "Outside",
-    "joint_median": "Joint median",
-    "joint_p95": "Joint p95",
-    "joint_pck2": "PCK 2 %",
-    "joint_pck5": "PCK 5 %",
-}
-"""Figures of the table in their order; the joint errors are shares of the body's height."""
+GROUPS = {"view": "View", "age": "Age", "pose": "Pose", "clothing": "Clothing", "form": "Form"}
+"""What the figures are split by, and its heading."""
 
 
 def view_of(yaw: float) -> str:
@@ -48,6 +33,26 @@ def view_of(yaw: float) -> str:
     if degrees >= 155:
         return "back"
     return "side" if abs(degrees - 90) <= 25 else "oblique"
+
+
+def clothing_of(meta: dict[str, Any]) -> str:
+    """``bare``, or the outfit's name, or ``dressed`` where only its parts are known."""
+    outfit = str(meta.get("outfit") or "none")
+    if outfit != "none":
+        return outfit
+    return "dressed" if meta.get("clothing") else "bare"
+
+
+def groups_of(meta: dict[str, Any]) -> dict[str, str]:
+    """The groups of `GROUPS` that a sample belongs to."""
+    body = meta.get("body", {})
+    return {
+        "view": view_of(float(meta.get("camera", {}).get("yaw", 0.0))),
+        "age": str(body.get("age_group", "unknown")),
+        "pose": str(meta.get("pose_class", "")),
+        "clothing": clothing_of(meta),
+        "form": "stylised" if body.get("stylised") else "natural",
+    }
 
 
 def measure(
@@ -62,11 +67,15 @@ def measure(
         name: For the progress bar.
 
     Returns:
-        One dict a sample: figures of `layer_metrics`, ``errors`` (J,) of the joints or None, ``seconds``, ``pose``, ``view``.
+        One dict a sample: figures of `layer_metrics`; ``errors`` and ``open_errors`` (J,) of the joints or None;
+        ``seconds``; ``key``; the groups of `groups_of`.
     """
     records = []
-    for index in track(range(len(store)), description=name or "measure"):
+    bar = Console(stderr=True)
+    for index in track(range(len(store)), description=name or "measure", console=bar):
         mask, meta = store.masks[index], store.metas[index]
+        if isinstance(answer, PipelineAnswer):
+            answer.tell(meta.get("camera", {}).get("yaw"))
         begun = time.perf_counter()
         bone, soft, points = answer.predict(mask)
         seconds = time.perf_counter() - begun
@@ -78,13 +87,10 @@ def measure(
             (known < 0).any(axis=1) | (known[:, 0] > mask.shape[1] - 1) | (known[:, 1] > mask.shape[0] - 1)
         )
         known[outside] = np.nan
-        record["errors"] = None if points is None else joint_errors(points, known, rows[1] - rows[0])
-        record |= {
-            "seconds": seconds,
-            "pose": str(meta.get("pose_class", "")),
-            "key": str(meta.get("key", index)),
-        }
-        record["view"] = view_of(float(meta.get("camera", {}).get("yaw", 0.0)))
+        height = rows[1] - rows[0]
+        record["errors"] = None if points is None else joint_errors(points, known, height)
+        record["open_errors"] = None if points is None else sides_open(points, known, height)
+        record |= {"seconds": seconds, "key": str(meta.get("key", index)), **groups_of(meta)}
         records.append(record)
     return records
 
@@ -93,33 +99,20 @@ def summarise(records: list[dict[str, Any]]) -> dict[str, float]:
     """Means over samples; infinite PSNR counts as 100 dB; joints pooled over all samples."""
     names = [name for name in COLUMNS if name in records[0]]
     means = {name: float(np.mean([min(record[name], 100.0) for record in records])) for name in names}
-    errors = [record["errors"] for record in records if record["errors"] is not None]
-    joints = joint_summary(np.concatenate(errors)) if errors else {}
+    pooled = {}
+    for name in ("errors", "open_errors"):
+        found = [record[name] for record in records if record[name] is not None]
+        pooled[name] = joint_summary(np.concatenate(found)) if found else {}
+    if pooled["open_errors"]:
+        pooled["errors"]["open_median"] = pooled["open_errors"]["joint_median"]
     seconds = float(np.median([record["seconds"] for record in records]))
-    return {**means, **joints, "seconds_median": seconds, "samples": len(records)}
+    return {**means, **pooled["errors"], "seconds_median": seconds, "samples": len(records)}
 
 
 def split_by(records: list[dict[str, Any]], key: str) -> dict[str, dict[str, float]]:
-    """`summarise` for every value of ``pose`` or ``view``."""
+    """`summarise` for every value of a key of `GROUPS`."""
     values = sorted({record[key] for record in records})
     return {value: summarise([r for r in records if r[key] == value]) for value in values}
-
-
-def markdown_table(rows: dict[str, dict[str, float]], title: str) -> str:
-    """A Markdown table, one line a row, figures in the order of `COLUMNS`."""
-    names = [name for name in COLUMNS if any(name in figures for figures in rows.values())]
-    lines = [f"| {title} | samples | " + " | ".join(COLUMNS[name] for name in names) + " |"]
-    lines.append("|---" * (len(names) + 2) + "|")
-    for label, figures in rows.items():
-        cells = [_cell(name, figures[name]) if name in figures else "" for name in names]
-        lines.append(f"| {label} | {figures['samples']:.0f} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(name: str, value: float) -> str:
-    if name in ("joint_median", "joint_p95", "joint_pck2", "joint_pck5"):
-        return f"{value * 100:.2f} %" if "pck" not in name else f"{value * 100:.1f} %"
-    return f"{value:.2f}" if name.endswith("psnr") else f"{value:.3f}"
 
 
 def evaluate(
@@ -128,8 +121,9 @@ def evaluate(
     out: Path | str,
     limit: int | None = None,
     unet: Path | str | None = None,
+    peers: dict[str, Path] | None = None,
 ) -> dict[str, Any]:
-    """Measure a model on the test split, beside three plain references.
+    """Measure a model on the test split, beside plain references.
 
     Args:
         model: Folder of the model; None for the one that ships.
@@ -137,6 +131,7 @@ def evaluate(
         out: Folder for report.json, report.md and contact sheets.
         limit: Measure at most so many samples, evenly spaced over the split.
         unet: Folder of the trained plain U-Net; None leaves that reference out.
+        peers: Folders of further models by the name they have in the table.
 
     Returns:
         The report as written to report.json.
@@ -146,18 +141,19 @@ def evaluate(
     """
     out = Path(out)
     pipeline = MaskelPipeline.from_pretrained(model)
+    others = {**({"plain U-Net": Path(unet)} if unet is not None else {}), **(peers or {})}
+    pipelines = {name: MaskelPipeline.from_pretrained(folder) for name, folder in others.items()}
     train, test = SampleStore.open(data, "train"), SampleStore.open(data, "test")
     if limit is not None and limit < len(test):
         test = test.pick(np.linspace(0, len(test) - 1, limit).round().astype(int))
     scales = train.scales()
-    makers: dict[str, Callable[[], Answer]] = {
-        pipeline.model_id: lambda: PipelineAnswer(pipeline),
-        "distance transform": lambda: DistanceAnswer(train),
-        "nearest neighbour": lambda: NeighbourAnswer(train),
-    }
-    if unet is not None:
-        reference = MaskelPipeline.from_pretrained(unet)
-        makers["plain U-Net"] = lambda: PipelineAnswer(reference)
+    makers: dict[str, Callable[[], Answer]] = {pipeline.model_id: lambda: PipelineAnswer(pipeline)}
+    if isinstance(pipeline.model, MaskTransformer):
+        makers[f"{pipeline.model_id}, view told"] = lambda: PipelineAnswer(pipeline, told=True)
+    makers["distance transform"] = lambda: DistanceAnswer(train)
+    makers["nearest neighbour"] = lambda: NeighbourAnswer(train)
+    for name, other in pipelines.items():
+        makers[name] = lambda other=other: PipelineAnswer(other)  # type: ignore[misc]
     records = {name: measure(make(), test, scales, name) for name, make in makers.items()}
     ours = records[pipeline.model_id]
     report: dict[str, Any] = {
@@ -167,51 +163,31 @@ def evaluate(
         "training_samples": len(train),
         "scales": {"bone": scales[0], "soft": scales[1]},
         "all": {name: summarise(rows) for name, rows in records.items()},
-        "by_view": split_by(ours, "view"),
-        "by_pose": split_by(ours, "pose"),
+        "front": {name: summarise(rows) for name, rows in _frontal(records).items()},
+        **{f"by_{key}": split_by(ours, key) for key in GROUPS},
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     text = (
         f"# {pipeline.model_id} on {report['samples']} samples of {report['bodies']} held-out bodies\n\n"
         + markdown_table(report["all"], "Answer")
-        + "\n## By view\n\n"
-        + markdown_table(report["by_view"], "View")
-        + "\n## By pose\n\n"
-        + markdown_table(report["by_pose"], "Pose")
+        + ("\n## Frontal\n\n" + markdown_table(report["front"], "Answer") if report["front"] else "")
     )
+    for key, heading in GROUPS.items():
+        if len(report[f"by_{key}"]) > 1 or key in ("view", "pose"):
+            text += f"\n## By {heading.lower()}\n\n" + markdown_table(report[f"by_{key}"], heading)
     (out / "report.md").write_text(text, encoding="utf-8")
-    _sheets(pipeline, unet, ours, test, out)
+    second = next(iter(pipelines.values()), None)
+    write_sheets(
+        PipelineAnswer(pipeline), None if second is None else PipelineAnswer(second), ours, test, out
+    )
     return report
 
 
-def _sheets(
-    pipeline: MaskelPipeline,
-    unet: Path | str | None,
-    records: list[dict[str, Any]],
-    store: SampleStore,
-    out: Path,
-    count: int = 6,
-) -> None:
-    order = np.argsort([-record["bone_pearson"] for record in records])
-    middle = max(0, len(order) // 2 - count // 2)
-    picks = {"best": order[:count], "median": order[middle : middle + count], "worst": order[-count:]}
-    second = MaskelPipeline.from_pretrained(unet) if unet is not None else None
-    for name, indices in picks.items():
-        rows: list[list[NDArray[np.uint8]]] = []
-        for index in indices:
-            mask = store.masks[index]
-            true = store.layers[index].astype(np.float32)
-            made = pipeline(mask)
-            row = [mask]
-            for style in ("dxa", "radiograph"):
-                row += [render_style(style, true[0], true[1], mask)]
-                row += [render_style(style, made.bone, made.soft, mask)]
-            if second is not None:
-                other = second(mask)
-                row.append(render_style("dxa", other.bone, other.soft, mask))
-            rows.append(row)
-        contact_sheet(rows).save(out / f"{name}.png")
+def _frontal(records: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The records of frontal views; empty when there are none."""
+    found = {name: [r for r in rows if r["view"] == "front"] for name, rows in records.items()}
+    return found if all(found.values()) else {}
 
 
 def main(arguments: list[str] | None = None) -> None:

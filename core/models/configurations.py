@@ -90,7 +90,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "sample_size": 512,
             "base_size": 256,
             "dim": 256,
-            "depth": 8,
+            "depth": 6,
             "heads": 4,
             "fine_channels": 24,
         },

@@ -118,6 +118,7 @@ class MaskTransformer(ConfiguredModel):
             raise ValueError("the decoder's finest level must be half the base")
         self.fine = FineDetail(widths[-1], fine_channels) if sample_size > base_size else None
         self.spread = nn.Conv2d(widths[-1], 2, 1)
+        nn.init.zeros_(self.spread.weight)
         self.joint_head: JointHead | None = None
         if joints:
             self.joint_level = (joint_size // grid).bit_length() - 1

@@ -57,7 +57,7 @@ class LossConfig:
         edge: L1 of differences.
         high_pass: L1 of the maps less their blur.
         contrast: Lack or excess of gradients in small windows; on from ``adversarial_start``.
-        spread: Likelihood of the errors, for models that predict their spread.
+        spread: Expected absolute error, for models that predict it.
         feature: Distance of stage-1 features.
         feature_layers: Stage-1 blocks whose outputs are compared.
         vq: Commitment.
@@ -75,7 +75,7 @@ class LossConfig:
     edge: float = 1.0
     high_pass: float = 0.0
     contrast: float = 0.0
-    spread: float = 0.05
+    spread: float = 1.0
     feature: float = 0.2
     feature_layers: tuple[int, ...] = (1, 3)
     vq: float = 0.5

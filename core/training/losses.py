@@ -84,7 +84,7 @@ def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tenso
 
 
 def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor) -> Tensor:
-    """Negative log-likelihood of the errors under Laplace distributions of scale ``spread``, over the body, in nats.
+    """Squared difference of ``spread`` from the absolute error, over the body: least for the error's expectation.
 
     Args:
         spread: (B, 2, S, S) > 0.
@@ -93,8 +93,7 @@ def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor)
         body: (B, 1, S, S).
     """
     error = (prediction.detach() - truth).abs()
-    scale = spread.clamp_min(1e-3)
-    return ((error / scale + scale.log()) * body).mean() / body.mean().clamp_min(1e-3)
+    return ((spread - error).square() * body).mean() / body.mean().clamp_min(1e-3)
 
 
 def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:

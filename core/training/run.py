@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
+from maskel_core.evaluation.metrics import crispness, high_pass, pearson
 from maskel_core.models import CONFIGURATIONS, LayerScaling, MaskedAutoencoder
 from maskel_core.models.store import load_model
 from maskel_core.training.config import TrainingConfig, load_config
@@ -190,12 +191,24 @@ def _review_generator(model: nn.Module, step: int, batch: Batch, out: Path) -> d
     figures = {
         "l1": float((xray - truth).abs().mean() / batch.mask.mean()),
         "bone_correlation": float(np.nanmean(correlation)),
+        **_sharpness(scaling.restore(xray)[:, 0], scaling.restore(truth)[:, 0], inside),
     }
     if made[0].joints is not None:
         position = torch.cat([m.joints.position for m in made])
         distance = (position - batch.joints).norm(dim=2)[batch.known]
         figures["joint_median"] = float(distance.median()) if len(distance) else float("nan")
     return figures
+
+
+def _sharpness(bone: torch.Tensor, truth: torch.Tensor, inside: torch.Tensor) -> dict[str, float]:
+    """Means over samples (B, S, S) of what the report calls high-pass correlation and crispness."""
+    found = [
+        (pearson(high_pass(a)[i], high_pass(b)[i]), crispness(a, i) / max(crispness(b, i), 1e-9))
+        for a, b, i in zip(bone.cpu().numpy(), truth.cpu().numpy(), inside.cpu().numpy(), strict=True)
+        if i.any()
+    ]
+    figures = np.mean(found, axis=0) if found else np.full(2, np.nan)
+    return {"high_pass_correlation": float(figures[0]), "crispness": float(figures[1])}
 
 
 def _tile(values: torch.Tensor) -> np.ndarray:

@@ -69,8 +69,10 @@ class SampleStream(IterableDataset[Sample]):
         numbers = itertools.islice(numbers_of_split(self.seed, self.split), self.first + begin, None, stride)
         anatomy = default_anatomy()
         for number in numbers:
+            # Not around the yield: the mode would stay on in the caller.
             with torch.inference_mode():
-                yield make_sample(anatomy, self.seed, number, self.size)
+                sample = make_sample(anatomy, self.seed, number, self.size)
+            yield sample
 
 
 def collect(samples: list[Sample]) -> SampleStore:

@@ -8,10 +8,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.data.dataset import SampleStore
 from maskel_core.evaluation import metrics
 from maskel_core.evaluation.references import DistanceAnswer, NeighbourAnswer, PipelineAnswer
-from maskel_core.evaluation.run import evaluate, markdown_table, measure, summarise, view_of
+from maskel_core.evaluation.report import markdown_table
+from maskel_core.evaluation.run import evaluate, groups_of, measure, summarise, view_of
 from maskel_core.models import CONFIGURATIONS
 from maskel_core.models.store import export_model
 from maskel_core.pipeline import MaskelPipeline
@@ -56,6 +58,24 @@ def test_ssim():
     assert metrics.ssim(1 - NOISE, NOISE, INSIDE, 1.0) < 0
     blurred = [metrics.ssim(gaussian_filter(NOISE, s), NOISE, INSIDE, 1.0) for s in (0.5, 1, 2)]
     assert 1 > blurred[0] > blurred[1] > blurred[2]
+
+
+def test_ms_ssim():
+    noise = np.random.default_rng(1).random((192, 192))
+    inside = np.zeros((192, 192), bool)
+    inside[16:176, 16:176] = True
+    assert metrics.ms_ssim(noise, noise, inside, 1.0) == pytest.approx(1)
+    # A constant shift changes the luminance at the coarsest scale alone.
+    flat = np.full((192, 192), 0.5)
+    shifted = (2 * 0.5 * 0.7 + 1e-4) / (0.5**2 + 0.7**2 + 1e-4)
+    assert metrics.ms_ssim(flat + 0.2, flat, inside, 1.0) == pytest.approx(shifted**0.1333, abs=1e-4)
+    blurred = [metrics.ms_ssim(gaussian_filter(noise, s), noise, inside, 1.0) for s in (0.5, 1, 2)]
+    assert 1 > blurred[0] > blurred[1] > blurred[2]
+    # Fine noise is lost at the coarser scales: five scales forgive what one does not.
+    grain = gaussian_filter(noise, 6) * 8 + 0.05 * noise
+    assert metrics.ms_ssim(gaussian_filter(noise, 6) * 8, grain, inside, 1.0) > 0.97
+    apart = noise + 5 * ~inside
+    assert metrics.ms_ssim(apart, apart, inside, 1.0) == pytest.approx(1)
 
 
 def test_dice():
@@ -119,6 +139,55 @@ def test_joint_figures():
     assert figures["joint_pck2"] == pytest.approx(1 / 3)
     assert figures["joint_pck5"] == pytest.approx(2 / 3)
     assert metrics.joint_summary(np.array([np.nan])) == {}
+
+
+def test_the_sides_left_open():
+    truth = np.random.default_rng(2).random((27, 2)) * 100
+    swapped = truth[list(MIRRORED)]
+    assert np.nanmax(metrics.sides_open(swapped, truth, 100.0)) == 0
+    assert np.nanmax(metrics.joint_errors(swapped, truth, 100.0)) > 0.1
+    # One naming for the whole body: one swapped pair stays an error.
+    half = truth.copy()
+    half[[7, 8]] = truth[[8, 7]]
+    assert np.array_equal(
+        metrics.sides_open(half, truth, 100.0), metrics.joint_errors(half, truth, 100.0), equal_nan=True
+    )
+
+
+def test_what_the_mask_hides_is_not_asked_for():
+    random = np.random.default_rng(3)
+    bone = gaussian_filter(random.random((96, 96)), 1)
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:70, 30:60] = 255
+    shown = bone * (mask > 0)
+    figures = metrics.layer_metrics(shown, shown, bone, bone, mask, (1.0, 1.0))
+    for name in ("bone_ssim", "bone_ms_ssim", "high_pass_correlation", "slope_correlation", "crispness"):
+        assert figures[name] == pytest.approx(1), name
+    assert figures["outside"] == 0
+    # The window round the body changes nothing.
+    made = gaussian_filter(shown, 1.5) * (mask > 0)
+    figures = metrics.layer_metrics(made, made, bone, bone, mask, (1.0, 1.0))
+    inside = mask >= 128
+    whole = metrics.pearson(metrics.high_pass(made)[inside], metrics.high_pass(shown)[inside])
+    assert figures["high_pass_correlation"] == pytest.approx(whole, abs=1e-6)
+    assert figures["bone_ssim"] == pytest.approx(metrics.ssim(made, shown, inside, 1.0), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "meta, group, value",
+    [
+        ({"outfit": "none", "clothing": []}, "clothing", "bare"),
+        ({"outfit": "armour", "clothing": [{"name": "pauldrons"}]}, "clothing", "armour"),
+        ({"clothing": ["shirt"]}, "clothing", "dressed"),
+        ({}, "clothing", "bare"),
+        ({"body": {"age_group": "child", "stylised": True}}, "age", "child"),
+        ({"body": {"age_group": "child", "stylised": True}}, "form", "stylised"),
+        ({"camera": {"yaw": math.pi}}, "view", "back"),
+        ({"pose_class": "sit"}, "pose", "sit"),
+    ],
+)
+def test_groups(meta, group, value):
+    assert groups_of(meta)[group] == value
 
 
 @pytest.mark.parametrize(
@@ -207,7 +276,11 @@ def test_report(model, shards, tmp_path):
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
     text = (tmp_path / "out" / "report.md").read_text()
     assert "| nearest neighbour | 3 |" in text
-    assert {p.name for p in (tmp_path / "out").glob("*.png")} == {"best.png", "median.png", "worst.png"}
+    sheets = {p.name for p in (tmp_path / "out").glob("*.png")}
+    assert sheets == {"best.png", "median.png", "worst.png", "cases.png"}
+    assert set(report["by_clothing"]) == {"bare"}
+    assert "## Frontal" in text
+    assert "## By clothing" not in text
 
 
 def test_markdown_table():

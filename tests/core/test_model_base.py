@@ -1,0 +1,194 @@
+"""The mask transformer: mirrored answers, views, two sizes, growth from a trained trunk."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from maskel_core.data.dataset import Augmentation, SampleStore
+from maskel_core.errors import MaskelError
+from maskel_core.models import CONFIGURATIONS, MaskTransformer
+from maskel_core.models.joint_head import read_heat, read_peak
+from maskel_core.models.mask_transformer import asymmetry
+from maskel_core.models.store import export_model, load_model
+from maskel_core.models.views import VIEWS, view_number
+from maskel_core.pipeline import MaskelPipeline
+from maskel_core.training.warm_start import take_weights
+from safetensors import safe_open
+
+from tests.core.synthetic import write_shards
+
+TINY = CONFIGURATIONS["tiny-base"]
+
+
+def lively() -> MaskTransformer:
+    """A tiny model whose zeroed layers have weights, so that nothing is the identity by its start."""
+    torch.manual_seed(0)
+    model = TINY.make_generator()
+    assert isinstance(model, MaskTransformer)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lively()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = write_shards(tmp_path_factory.mktemp("shards"), {"train": 4}, size=96)
+    return SampleStore.open(folder, "train", cache=False)
+
+
+def masks(store: SampleStore, size: int) -> torch.Tensor:
+    return store.batch(range(4), size, 0.04).mask
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_a_mirrored_mask_has_the_mirrored_answer(model, store, size):
+    mask = masks(store, size)
+    view = torch.tensor([0, 1, 3, 4])
+    with torch.inference_mode():
+        plain = model(mask, view=view)
+        mirrored = model(mask.flip(3), view=torch.tensor([0, 1, 4, 3]))
+    assert torch.equal(plain.xray, mirrored.xray.flip(3))
+    assert torch.equal(plain.spread, mirrored.spread.flip(3))
+    order = [0, 1, 2, 3, 4, 5, 6] + [i + 1 if i % 2 else i - 1 for i in range(7, 27)]
+    assert torch.allclose(
+        plain.joints.position[:, :, 0], 1 - mirrored.joints.position[:, order, 0], atol=1e-6
+    )
+    assert torch.allclose(plain.joints.position[:, :, 1], mirrored.joints.position[:, order, 1], atol=1e-6)
+    assert torch.equal(plain.joints.heat, mirrored.joints.heat[:, order].flip(3))
+    # Without the turning the same weights answer otherwise: the test would notice.
+    loose = TINY.make_generator(canonical=False)
+    loose.load_state_dict(model.state_dict())
+    loose.eval()
+    with torch.inference_mode():
+        gap = (loose(mask).xray - loose(mask.flip(3)).xray.flip(3)).abs().max()
+    assert gap > 1e-3
+
+
+def test_asymmetry_is_odd_and_zero_for_symmetric_masks(store):
+    mask = masks(store, 64)
+    assert torch.allclose(asymmetry(mask), -asymmetry(mask.flip(3)))
+    assert asymmetry(torch.maximum(mask, mask.flip(3))).abs().max() < 1e-6
+    lean = torch.zeros(1, 1, 8, 8)
+    lean[..., 2:4] = 1
+    lean[..., 7] = 1
+    assert asymmetry(lean).item() > 0
+
+
+def test_the_view_matters_once_learned_and_not_before(model, store):
+    mask = masks(store, 64)
+    with torch.inference_mode():
+        made = [model(mask, view=torch.full((4,), v)).xray for v in range(len(VIEWS))]
+        unknown = model(mask).xray
+        fresh = TINY.make_generator().eval()
+        same = [fresh(mask, view=torch.full((4,), v)).xray for v in (0, 2)]
+    assert torch.equal(made[0], unknown)
+    assert all(not torch.allclose(made[0], other) for other in made[1:])
+    assert torch.equal(*same)
+
+
+@pytest.mark.parametrize(
+    "degrees, name",
+    [
+        (0, "front"),
+        (44, "front"),
+        (-44, "front"),
+        (90, "left"),
+        (-90, "right"),
+        (270, "right"),
+        (180, "back"),
+        (-136, "back"),
+    ],
+)
+def test_view_numbers(degrees, name):
+    assert VIEWS[view_number(math.radians(degrees))] == name
+
+
+def test_a_mirrored_sample_is_seen_from_the_other_side(store):
+    sideways = SampleStore(
+        store.masks,
+        store.layers,
+        store.joints,
+        [{"camera": {"yaw": math.radians(y)}} for y in (0, 90, -90, 180)],
+    )
+    always = Augmentation(flip=1.0, shift=0.0, zoom=0.0, edge_noise=0.0)
+    assert sideways.batch(range(4), 64, 0.04).view.tolist() == [1, 3, 4, 2]
+    flipped = sideways.batch(range(4), 64, 0.04, always, np.random.default_rng(0))
+    assert flipped.view.tolist() == [1, 4, 3, 2]
+
+
+def test_fine_detail_starts_as_plain_enlargement(store):
+    torch.manual_seed(1)
+    fresh = TINY.make_generator().eval()
+    fine = masks(store, 128)
+    coarse = torch.nn.functional.avg_pool2d(fine, 2)
+    with torch.inference_mode():
+        large, small = fresh(fine).xray, fresh(coarse).xray
+    assert large.shape[-1] == 2 * small.shape[-1]
+    # Equal but for the softplus, which is taken after enlarging.
+    assert (torch.nn.functional.avg_pool2d(large, 2) - small).abs().max() < 0.05 * small.max()
+
+
+def test_other_sizes_are_refused(model):
+    with pytest.raises(ValueError, match="masks of 96 pixels"):
+        model(torch.zeros(1, 1, 96, 96))
+
+
+def test_growing_deeper_changes_nothing_at_first(model, store, tmp_path):
+    export_model(model, tmp_path / "trained", half=False)
+    deeper = TINY.make_generator(depth=4)
+    taken, whole = take_weights(deeper, tmp_path / "trained")
+    assert 0.5 * whole < taken < whole
+    mask = masks(store, 128)
+    with torch.inference_mode():
+        assert torch.allclose(deeper.eval()(mask).xray, model(mask).xray, atol=1e-5)
+    with pytest.raises(MaskelError) as caught:
+        take_weights(torch.nn.Linear(3, 5), tmp_path / "trained")
+    assert caught.value.code == "bad_config"
+
+
+def test_stored_in_half_it_names_its_configuration_and_answers_the_same(model, store, tmp_path):
+    export_model(model, tmp_path / "maskel-base", configuration="tiny-base")
+    with safe_open(tmp_path / "maskel-base" / "diffusion_pytorch_model.safetensors", "pt") as file:
+        assert file.metadata()["configuration"] == "tiny-base"
+    loaded = load_model(tmp_path / "maskel-base")
+    mask = masks(store, 128)
+    with torch.inference_mode():
+        assert (loaded(mask).xray - model(mask).xray).abs().max() < 0.01
+
+
+def test_base_is_as_small_as_it_has_to_be():
+    assert sum(p.numel() for p in CONFIGURATIONS["maskel-base"].make_generator().parameters()) < 20e6
+
+
+def test_two_possible_places_give_one_of_them():
+    heat = torch.zeros(1, 1, 64, 64)
+    heat[0, 0, 20, 10] = 0.6
+    heat[0, 0, 20, 50] = 0.4
+    maps = read_heat(heat)
+    assert maps.position[0, 0, 0].item() == pytest.approx((0.6 * 10.5 + 0.4 * 50.5) / 64)
+    assert read_peak(heat)[0, 0].tolist() == pytest.approx([10.5 / 64, 20.5 / 64])
+    assert maps.confidence.item() < 0.05
+
+
+def test_pipeline_gives_view_and_uncertainty(model, store):
+    pipe = MaskelPipeline(model, "tiny")
+    out = pipe(store.masks[0], joints=True, view="back", uncertainty=True)
+    assert out.uncertainty.shape == out.bone.shape
+    assert (out.uncertainty[store.masks[0] == 0] == 0).all()
+    assert (out.uncertainty[store.masks[0] > 0] > 0).mean() > 0.9
+    assert not np.allclose(out.bone, pipe(store.masks[0]).bone)
+    assert pipe(store.masks[0]).uncertainty is None
+    with pytest.raises(MaskelError) as caught:
+        pipe(store.masks[0], view="above")
+    assert caught.value.code == "bad_view"
+    mirrored = pipe(np.ascontiguousarray(store.masks[0][:, ::-1]))
+    assert np.abs(mirrored.bone[:, ::-1] - pipe(store.masks[0]).bone).max() < 1e-4 * mirrored.bone.max()

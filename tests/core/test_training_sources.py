@@ -1,0 +1,199 @@
+"""Batches from shards, from samples made while training, and from both; and the terms that keep edges."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from maskel_core.data.dataset import Augmentation, SampleStore
+from maskel_core.data.sample import VIEWS_PER_BODY, make_sample, split_of
+from maskel_core.models import CONFIGURATIONS
+from maskel_core.training import losses
+from maskel_core.training.config import LossConfig, StageConfig, TrainingConfig
+from maskel_core.training.loop import make_autocast
+from maskel_core.training.run import make_source, open_stores, train
+from maskel_core.training.sources import (
+    BODY_STRIDE,
+    SampleStream,
+    StreamSource,
+    made_store,
+    numbers_of_split,
+)
+from maskel_core.training.stages import GeneratorStage
+from scipy.ndimage import gaussian_filter
+from torch.utils.data import DataLoader
+
+from tests.core.synthetic import write_shards
+
+PLAIN = Augmentation(flip=0.0, shift=0.0, zoom=0.0, edge_noise=0.0)
+
+
+def test_streamed_persons_are_training_persons():
+    numbers = list(itertools.islice(numbers_of_split(7, "train"), 500))
+    assert all(split_of(7 * BODY_STRIDE + n // VIEWS_PER_BODY) == "train" for n in numbers)
+    held = set(itertools.islice(numbers_of_split(7, "test"), 20))
+    held |= set(itertools.islice(numbers_of_split(7, "val"), 20))
+    assert held.isdisjoint(numbers)
+    assert 0.85 < 500 / (numbers[-1] + 1) < 0.95
+
+
+def test_the_stream_makes_the_samples_of_the_set(anatomy):
+    first, second = itertools.islice(SampleStream(7, 64, "train"), 2)
+    number = next(numbers_of_split(7, "train"))
+    wanted = make_sample(anatomy, 7, number, 64)
+    assert first.key == wanted.key
+    assert np.array_equal(first.bone, wanted.bone)
+    later = next(iter(SampleStream(7, 64, "train", first=1)))
+    assert np.array_equal(later.mask, second.mask)
+
+
+@pytest.fixture(scope="module")
+def anatomy():
+    from maskel_core.anatomy.asset import default_anatomy
+
+    return default_anatomy()
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_same_stream_as_none():
+    alone = [s.key for s in itertools.islice(SampleStream(7, 32, "train"), 6)]
+    loader = DataLoader(
+        SampleStream(7, 32, "train"), batch_size=None, num_workers=2, multiprocessing_context="spawn"
+    )
+    assert [s.key for s in itertools.islice(loader, 6)] == alone
+
+
+def test_a_stream_that_goes_on_is_the_stream():
+    whole = StreamSource(7, 64, 2, 0.04, PLAIN, 0)
+    random = np.random.default_rng(0)
+    batches = [whole.batch(step, 64, random) for step in range(2)]
+    resumed = StreamSource(7, 64, 2, 0.04, PLAIN, 0).batch(1, 64, random)
+    assert torch.equal(resumed.integrals, batches[1].integrals)
+    assert not torch.equal(batches[0].integrals, batches[1].integrals)
+
+
+def test_mixed_batches_hold_both_parts(tmp_path):
+    folder = write_shards(tmp_path, {"train": 6, "val": 2})
+    config = TrainingConfig(
+        data=str(folder), stream=0.5, stream_workers=0, stream_size=64, stream_seed=7, augmentation=PLAIN
+    )
+    store, _ = open_stores(config)
+    source = make_source(store, config, 4)
+    batch = source.batch(0, 64, np.random.default_rng(0))
+    assert batch.mask.shape == (4, 1, 64, 64)
+    fixed = make_source(store, TrainingConfig(data=str(folder), augmentation=PLAIN), 2)
+    assert torch.equal(batch.integrals[:2], fixed.batch(0, 64, np.random.default_rng(0)).integrals)
+    streamed = made_store(7, 64, "train", 2).batch(range(2), 64, 0.04)
+    assert torch.equal(batch.integrals[2:], streamed.integrals)
+
+
+def test_training_without_any_shard(tmp_path, monkeypatch):
+    monkeypatch.setattr("maskel_core.training.run.REVIEW_SAMPLES", 2)
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'model = "tiny-base"\nstream = 1.0\nstream_workers = 0\nstream_size = 64\nprecision = "float32"\n'
+        f'data = "{(tmp_path / "none").as_posix()}"\n[generator]\nbatch = 2\nmax_steps = 2\n'
+        "[losses]\nfeature_layers = []\n"
+    )
+    folder = train(path, tmp_path / "run")
+    assert (folder / "config.json").exists()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = write_shards(tmp_path_factory.mktemp("shards"), {"train": 4}, size=128)
+    return SampleStore.open(folder, "train", cache=False)
+
+
+def base_stage(store: SampleStore, **weights: float) -> GeneratorStage:
+    torch.manual_seed(0)
+    bone, soft = store.scales()
+    named = CONFIGURATIONS["tiny-base"]
+    return GeneratorStage(
+        named.make_generator(bone_scale=bone, soft_scale=soft),
+        None,
+        named.make_discriminator(),
+        StageConfig(learning_rate=2e-3),
+        LossConfig(adversarial_start=0.0, feature_layers=(), contrast=0.5, high_pass=1.0, **weights),
+        view_share=1.0,
+    )
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_every_parameter_of_the_base_learns(store, size):
+    stage = base_stage(store)
+    batch = store.batch(range(4), size, 0.04)
+    generator = torch.Generator().manual_seed(0)
+    before = {name: p.detach().clone() for name, p in stage.model.named_parameters()}
+    for _ in range(4):
+        stage.step(batch, generator, 1.0, contextlib.nullcontext)
+    still = {name for name, p in stage.model.named_parameters() if torch.equal(p, before[name])}
+    idle = {name for name in before if name.startswith("fine.")} if size == 64 else set()
+    assert still == idle
+
+
+def test_the_base_learns_a_batch_by_heart_and_knows_its_errors(store):
+    stage = base_stage(store, adversarial=0.0)
+    batch = store.batch(range(4), 128, 0.04)
+    generator = torch.Generator().manual_seed(0)
+    first = stage.step(batch, generator, 0.0, contextlib.nullcontext)
+    for _ in range(100):
+        last = stage.step(batch, generator, 0.0, contextlib.nullcontext)
+    assert last["l1"] < 0.5 * first["l1"]
+    assert last["high_pass"] < 0.7 * first["high_pass"]
+    assert last["spread"] < 0.5 * first["spread"]
+
+
+def test_blur_is_a_gaussian_of_the_same_width():
+    values = np.random.default_rng(0).random((256, 256)).astype(np.float32)
+    values = gaussian_filter(values, 2)
+    wanted = gaussian_filter(values, 0.02 * 256, mode="nearest")
+    made = losses.blur(torch.from_numpy(values)[None, None])[0, 0].numpy()
+    assert np.abs(made - wanted).mean() < 0.15 * np.abs(values - wanted).mean()
+    assert torch.allclose(losses.blur(torch.full((1, 2, 32, 32), 3.0)), torch.tensor(3.0))
+
+
+def test_contrast_prefers_a_sharp_edge_in_the_wrong_place_to_a_blurred_one():
+    edge = np.zeros((64, 64), np.float32)
+    edge[:, 30:] = 1
+    moved = np.roll(edge, 1, axis=1)
+    moved[:, 0] = 0
+    soft = gaussian_filter(edge, 3)
+    terms = [
+        losses.contrast_loss(torch.from_numpy(x)[None, None], torch.from_numpy(edge)[None, None], 4).mean()
+        for x in (edge, moved, soft)
+    ]
+    assert terms[0] == 0
+    assert terms[1] < 0.2 * terms[2]
+    doubled = losses.contrast_loss(
+        torch.from_numpy(2 * edge)[None, None], torch.from_numpy(edge)[None, None], 4
+    )
+    assert doubled.mean() > terms[1]
+
+
+def test_spread_is_least_for_the_mean_error():
+    body = torch.ones(1, 1, 4, 4)
+    truth = torch.zeros(1, 2, 4, 4)
+    made = torch.tensor([0.1, 0.3]).repeat(8).view(1, 1, 4, 4).expand(1, 2, 4, 4)
+    found = {
+        b: losses.spread_loss(torch.full_like(truth, b), made, truth, body).item() for b in (0.1, 0.2, 0.3)
+    }
+    assert found[0.2] == min(found.values())
+
+
+def test_bfloat16_is_held_to_float32():
+    """A guard against convolutions that this machine's kernels get wrong."""
+    torch.manual_seed(0)
+    model = CONFIGURATIONS["tiny-base"].make_generator().to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.02)
+    mask = (torch.rand(2, 1, 128, 128) > 0.5).float()
+    made = []
+    for precision in ("float32", "bfloat16"):
+        with make_autocast(precision, torch.device("cpu"))():
+            made.append(model(mask).xray)
+    assert (made[0] - made[1]).abs().mean() < 0.02 * made[0].abs().mean()
