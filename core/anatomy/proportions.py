@@ -105,7 +105,7 @@ def _stretches(anatomy: Anatomy, heads: torch.Tensor, scales: Mapping[str, Scale
     up, front = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, -1.0, 0.0])
     made: dict[tuple[str, str], torch.Tensor] = {}
     for segment, scale in scales.items():
-        factors = torch.diag(torch.tensor(astuple(scale)))
+        factors = torch.diag(torch.tensor(astuple(scale), dtype=torch.float32))
         for side in ("", ".L", ".R"):
             if side and segment in _AXES:
                 start, end = (heads[anatomy.joint(name + side)] for name in _AXES[segment])
@@ -153,12 +153,12 @@ def segment_maps(
     """What scaling does to each joint's share of a resting body, float (J, 3, 4).
 
     Args:
-        anatomy: The asset, on the CPU.
+        anatomy: The asset.
         heads: float (J, 3), joint centres.
         bones: float (bones, 3, 4), rest maps of the bones.
         scales: Factors by segment, one of ``SEGMENTS``; a segment that is not named keeps its size.
     """
-    stretch = _stretches(anatomy, heads, scales)
+    stretch = _stretches(anatomy, heads.cpu(), scales).to(heads)
     pivots = heads.clone()
     named = rest_landmarks(anatomy, bones)
     for joint, landmark in _PIVOTS.items():
@@ -169,7 +169,7 @@ def segment_maps(
     before = parents.clamp(min=0)
     steps = (stretch[before] @ (pivots - pivots[before]).unsqueeze(-1)).squeeze(-1)
     steps = torch.where(root.unsqueeze(1), pivots, steps)
-    moved = chain @ steps
+    moved = chain.to(heads) @ steps
     shift = moved - (stretch @ pivots.unsqueeze(-1)).squeeze(-1)
     return torch.cat([stretch, shift.unsqueeze(-1)], dim=-1)
 
@@ -180,7 +180,7 @@ def scale_body(
     """A resting body in other proportions.
 
     Args:
-        anatomy: The asset, on the CPU.
+        anatomy: The asset.
         shape: Rest state, batch of one.
         bones: float (1, bones, 3, 4), its bone maps.
         scales: Factors by segment.
