@@ -128,6 +128,8 @@ def _arch(p: np.ndarray, name: str, level: Level, height: float, spacing: float)
         capsule(q, root, pillar + np.array([0, 0, 0.16 * height]), pedicle[0], flat=[0, 0, pedicle[1]]),
         0.003,
     )
+    if region == "c":
+        return union(arch, _cervical(p, q, name, level, height, spacing), 0.003), canal
     reach = spacing / 2
     if region == "l":
         upper = pillar + np.array([0.0035, 0.0015, reach * 0.80])
@@ -141,12 +143,7 @@ def _arch(p: np.ndarray, name: str, level: Level, height: float, spacing: float)
     arch = union(arch, capsule(q, pillar + np.array([-0.001, 0.003, 0]), lower, facet * 1.15, facet), 0.003)
 
     tip_x = level.span / 2
-    if region == "c":
-        front = np.array([tip_x * 0.80, b * 0.3, -0.001])
-        back = np.array([tip_x, middle[1] - 0.2 * cb, -0.002])
-        arch = union(arch, capsule(q, [level.width / 2 * 0.8, 0.1 * b, 0], front, 0.0026, 0.0026), 0.002)
-        arch = union(arch, capsule(q, pillar, back, 0.0034, 0.0030), 0.002)
-    elif region == "t":
+    if region == "t":
         number = int(name[1:])
         tip = np.array([tip_x - 0.005, pillar[1] + (0.016 if number < 11 else 0.007), 0.006])
         arch = union(arch, capsule(q, pillar, tip, 0.0042, 0.0046), 0.003)
@@ -159,9 +156,53 @@ def _arch(p: np.ndarray, name: str, level: Level, height: float, spacing: float)
     start = np.array([0.0, middle[1] + cb + wall * 0.5, -0.10 * spacing])
     direction = np.array([0.0, np.cos(level.slope), -np.sin(level.slope)])
     stop = start + direction * level.spinous
-    thick, high = {"c": (0.0030, 0.7), "t": (0.0032, 0.8), "l": (0.0036, 2.2)}[region]
+    thick, high = {"t": (0.0032, 0.8), "l": (0.0036, 2.2)}[region]
     arch = union(arch, capsule(p, start, stop, thick, thick * 1.05, flat=[0, 0, high]), 0.004)
     return arch, canal
+
+
+def _cervical(p: np.ndarray, q: np.ndarray, name: str, level: Level, height: float, spacing: float) -> Field:
+    """Lateral masses, transverse processes with their foramina, uncinate and spinous process of C2 to C7.
+
+    Facets lean 45 degrees, so that the masses of all levels stand on each other in two pillars.
+
+    Args:
+        p: (..., 3) points in the vertebra's frame, metres.
+        q: The same with both sides folded to the right.
+        name: ``c2`` to ``c7``.
+        level: Its measures.
+        height: Of its body.
+        spacing: Of the levels about it.
+    """
+    b, cb = level.depth / 2, level.canal_depth / 2
+    behind = b * 0.86 + 2 * cb
+    centre = np.array([level.canal_width / 2 + 0.0060, b * 0.86 + 0.0055, 0.0])
+    local = q - centre.astype(np.float32)
+    column = (1 - np.hypot(local[..., 0] / 0.0062, local[..., 1] / 0.0078)) * 0.0062
+    facets = 0.707 * (spacing / 2 - np.abs(local[..., 2] + local[..., 1])) - 0.0009
+    solid = intersection(column, facets, 0.002)
+    if name == "c2":
+        # C1 stands on its shoulders, not on facets behind them.
+        solid = intersection(solid, 0.5 * height - 0.005 - q[..., 2], 0.003)
+    tip = np.array([level.span / 2 - 0.003, b * 0.62, -0.0025])
+    ahead, astern = [level.width / 2 * 0.85, 0.05 * b, 0.0], centre + np.array([0.001, -0.004, -0.001])
+    for start in (ahead, astern):
+        solid = union(solid, capsule(q, start, tip, 0.0021, 0.0030), 0.002)
+    if name == "c2":
+        shoulder = ellipsoid(q, [0.0150, 0.0015, height / 2 - 0.0035], [0.0090, 0.0085, 0.0052])
+        solid = union(solid, shoulder, 0.004)
+    else:
+        lip = np.array([level.width / 2 - 0.0016, 0.15 * b, height / 2 - 0.001])
+        along = np.array([0.0, 0.42 * b, 0.0])
+        solid = union(solid, capsule(q, lip - along, lip + along + [0, 0, 0.0022], 0.0013, 0.0017), 0.003)
+    start = np.array([0.0, behind + 0.0010, -0.10 * spacing])
+    direction = np.array([0.0, np.cos(level.slope), -np.sin(level.slope)])
+    stop = start + direction * level.spinous
+    solid = union(solid, capsule(p, start, stop, 0.0030, 0.0024, flat=[0, 0, 0.8]), 0.004)
+    if name == "c7":
+        return union(solid, ellipsoid(p, stop, [0.0042, 0.0045, 0.0055]), 0.003)
+    fork = stop + np.array([0.0040, 0.0025, -0.0020])
+    return union(solid, capsule(q, stop - 0.004 * direction, fork, 0.0024, 0.0022), 0.003)
 
 
 def vertebra(name: str, path: np.ndarray, voxel: float = 0.0007) -> DistanceField:
@@ -260,7 +301,7 @@ def sculpt(meshes: dict[str, trimesh.Trimesh], origins: dict[str, np.ndarray], w
     for name in LEVELS:
         if wanted is not None and name not in wanted:
             continue
-        faces = {"c": 1300, "t": 1500, "l": 1900}[name[0]]
+        faces = {"c": 1700, "t": 1500, "l": 1900}[name[0]]
         cortex = {"c": 0.0008, "t": 0.0007, "l": 0.0008}[name[0]]
         solids[name] = shell(name, vertebra(name, path), faces=faces, cortex=cortex)
     return solids
