@@ -33,8 +33,8 @@ def disturb_edge(mask: Tensor, probability: float, random: np.random.Generator) 
             one = (one >= 0.5).float()
         else:
             # Bounded, so that no island stands off the outline.
-            coarse = random.normal(0, 0.35, (1, 1, one.shape[2] // 4, one.shape[3] // 4)).clip(-0.6, 0.6)
-            coarse = torch.from_numpy(coarse)
+            drawn = random.normal(0, 0.35, (1, 1, one.shape[2] // 4, one.shape[3] // 4)).clip(-0.6, 0.6)
+            coarse = torch.from_numpy(drawn)
             noise = F.interpolate(coarse.float(), size=one.shape[2:], mode="bilinear", align_corners=False)
             one = ((F.avg_pool2d(one, 5, 1, 2) + noise * 0.6 - 0.5) * 4 + 0.5).clamp(0, 1)
         out[index] = one[0]

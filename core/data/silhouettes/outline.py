@@ -17,7 +17,7 @@ def samples_for(size: int) -> int:
     return 4 if size <= 384 else 2
 
 
-def _differ(values: Array, a: Faces, b: Faces, c: Faces) -> NDArray[np.bool_]:
+def _differ(values: Array | Faces, a: Faces, b: Faces, c: Faces) -> NDArray[np.bool_]:
     """Whether the three corners' values are not all the same, (F,)."""
     first = values[a]
     return (first != values[b]) | (first != values[c])

@@ -81,10 +81,11 @@ def _person(gender: float) -> dict[str, float]:
 
 def _figures(anatomy: Anatomy, seed: int) -> dict[str, Figure]:
     rng = np.random.default_rng([seed, 1])
-    return {
-        name: make_figure(anatomy, _person(gender), lambda touch, pose=pose: POSE_CLASSES[pose](rng, touch))
-        for name, gender, pose in (("man", 0.0, "a_pose"), ("woman", 1.0, "a_pose"), ("seated", 1.0, "sit"))
-    }
+
+    def figure(gender: float, pose: str) -> Figure:
+        return make_figure(anatomy, _person(gender), lambda touch: POSE_CLASSES[pose](rng, touch))
+
+    return {"man": figure(0.0, "a_pose"), "woman": figure(1.0, "a_pose"), "seated": figure(1.0, "sit")}
 
 
 def framing(points: Array, yaw: float, margin: float = 1.06) -> Camera:
