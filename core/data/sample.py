@@ -110,6 +110,20 @@ def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor
     return Camera(loose.yaw, loose.pitch, loose.roll, tuple(target.tolist()), height, distance)
 
 
+def streams(
+    seed: int, index: int
+) -> tuple[int, np.random.Generator, np.random.Generator, np.random.Generator]:
+    """The person's number and the sources of chance for body, view and dress of one sample of a set."""
+    body = seed * 1_000_003 + index // VIEWS_PER_BODY
+    view = index % VIEWS_PER_BODY
+    return (
+        body,
+        np.random.default_rng([body, 0]),
+        np.random.default_rng([body, view, 1]),
+        np.random.default_rng([body, view, 2]),
+    )
+
+
 def make_sample(
     anatomy: Anatomy,
     seed: int,
@@ -132,10 +146,8 @@ def make_sample(
         MaskelError: ``bad_energy``, ``bad_share``.
     """
     check_share(clothed)
-    body_seed = seed * 1_000_003 + index // VIEWS_PER_BODY
-    view_rng = np.random.default_rng([body_seed, index % VIEWS_PER_BODY, 1])
-    figure = sample_figure(anatomy, np.random.default_rng([body_seed, 0]), view_rng)
-    dress_rng = np.random.default_rng([body_seed, index % VIEWS_PER_BODY, 2])
+    body_seed, body_rng, view_rng, dress_rng = streams(seed, index)
+    figure = sample_figure(anatomy, body_rng, view_rng)
     outfit = wearer = beside = None
     if dress_rng.random() < clothed:
         outfit, wearer = design(anatomy, figure, dress_rng, _DRESSED)

@@ -24,6 +24,7 @@ def signed_thickness(
     perspective: bool,
     weights: torch.Tensor | None = None,
     groups: torch.Tensor | None = None,
+    pictures: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Sum of weighted depths inside closed meshes, per pixel.
 
@@ -35,13 +36,16 @@ def signed_thickness(
         weights: float (F, C), factor of each triangle's depth in each output channel, the same all over a closed
             surface. Default: one channel of ones.
         groups: int64 (F,), row of ``weights`` (G, C) that holds for each triangle. Default: its own.
+        pictures: int64 (G,), the picture that each group belongs to, from 0 up to the number of pictures; needs ``groups``.
+            Default: one picture.
 
     Returns:
-        float (C, rows, cols), in the unit of depth times weight.
+        float (C, rows, cols), in the unit of depth times weight; with ``pictures`` (B, C, rows, cols).
     """
     rows, cols = size
     channels = 1 if weights is None else weights.shape[1]
-    out = torch.zeros(channels, rows * cols, dtype=points.dtype, device=points.device)
+    count = 1 if pictures is None else int(pictures.max()) + 1
+    out = torch.zeros(channels, count * rows * cols, dtype=points.dtype, device=points.device)
     # A point lies in a row or column when its coordinate, rounded up, is that row or column.
     column, row = points[:, 0].ceil().clamp_(0, cols), points[:, 1].ceil().clamp_(0, rows)
     corner = faces.T.contiguous()
@@ -98,12 +102,13 @@ def signed_thickness(
     offset = sign * torch.where(swapped, short_value, long_value) + gradient * (first - left)
     first_pixel = line * cols + first.long()
     widths = widths.long()
-    if weights is None:
-        factor = None
-    else:
+    factor = None
+    if weights is not None:
         kind = kept.index_select(0, face)
         kind = kind if groups is None else groups.index_select(0, kind)
         factor = weights.to(points).T.index_select(1, kind)
+        if pictures is not None:
+            first_pixel += pictures.index_select(0, kind) * (rows * cols)
 
     ends = widths.cumsum(0)
     total = int(ends[-1]) if len(ends) else 0
@@ -115,10 +120,10 @@ def signed_thickness(
             limit = torch.tensor(before + _CHUNK, device=ends.device)
             upper = max(lower + 1, int(torch.searchsorted(ends, limit, right=True)))
         part = slice(lower, upper)
-        count = widths[part]
-        span = torch.repeat_interleave(count)
+        run = widths[part]
+        span = torch.repeat_interleave(run)
         step = torch.arange(len(span), device=points.device)
-        step = step - (ends[part] - count - before).index_select(0, span)
+        step = step - (ends[part] - run - before).index_select(0, span)
         depth = torch.addcmul(offset[part].index_select(0, span), gradient[part].index_select(0, span), step)
         if perspective:
             depth = depth.reciprocal_()
@@ -127,7 +132,9 @@ def signed_thickness(
             amount = depth if factor is None else depth * factor[channel, part].index_select(0, span)
             out[channel].index_add_(0, pixel, amount)
         lower = upper
-    return out.reshape(channels, rows, cols)
+    if pictures is None:
+        return out.reshape(channels, rows, cols)
+    return out.reshape(channels, count, rows, cols).transpose(0, 1)
 
 
 def _crossed(column: torch.Tensor, row: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
