@@ -18,6 +18,9 @@ def train(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same run.", show_default=False)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Time of the main stage, minutes.", show_default=False)
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")
     ] = False,
@@ -26,6 +29,7 @@ def train(
     from maskel_core.training.run import train as run
 
     changes: dict[str, Any] = {"data": None if data is None else str(data), "threads": threads, "seed": seed}
+    changes["generator_seconds"] = None if minutes is None else 60 * minutes
     model = run(config, out, resume, **{name: value for name, value in changes.items() if value is not None})
     say(f"Model in {model}")
 

@@ -98,6 +98,12 @@ CONFIGURATIONS: dict[str, Configuration] = {
         kind="transformer",
     ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
+    # A peer: Isola et al. 2017, the U-Net against a discriminator of patches.
+    "pix2pix-256": Configuration(
+        generator={"widths": (16, 32, 64, 128, 256, 768)},
+        discriminator={"base_channels": 32, "layers": 3},
+        kind="unet",
+    ),
     # For tests.
     "tiny": Configuration(
         autoencoder={**_TINY_ENCODER, "decoder_dim": 32, "decoder_depth": 1},

@@ -137,6 +137,7 @@ class MaskTransformer(ConfiguredModel):
         joints: bool = True,
         generator: torch.Generator | None = None,
         view: Tensor | None = None,
+        window: tuple[int, int, int] | None = None,
     ) -> XrayPrediction:
         """Mask to X-ray.
 
@@ -145,6 +146,8 @@ class MaskTransformer(ConfiguredModel):
             joints: Also run the joint head.
             generator: Not used.
             view: int64 (B,), numbers of `VIEWS`; None = unknown.
+            window: Top, left and side, multiples of 4 pixels of ``sample_size``: the answer is then the coarse one, and
+                beside it this part of the fine one, which for training costs a fraction of the whole.
         """
         size = mask.shape[-1]
         if size not in (self.config.base_size, self.config.sample_size):
@@ -163,9 +166,15 @@ class MaskTransformer(ConfiguredModel):
         tokens, latent = self.encoder(seen, condition=self.view(view))
         start = torch.cat([latent, tokens], dim=1)
         xray, states = self.decoder(start, self.pyramid(seen), base)
+        part: Tensor | None = None
         if fine:
             assert self.fine is not None
-            xray = self.fine(states[-1], xray, mask)
+            if window is None:
+                xray = self.fine(states[-1], xray, mask)
+            else:
+                size = self.config.base_size
+                cut = [take_window(maps, window, mask.shape[-1], turned) for maps in (states[-1], xray, mask)]
+                part = F.softplus(self.fine(*cut).float(), beta=8.0)
         # The spread learns from the trunk's features without changing them.
         spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0)
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
@@ -173,8 +182,9 @@ class MaskTransformer(ConfiguredModel):
         found = self.joint_head(states[self.joint_level]) if joints and self.joint_head is not None else None
         if turned is not None:
             xray, spread = turn(xray, turned), turn(spread, turned)
+            part = None if part is None else turn(part, turned)
             found = None if found is None else turn_joints(found, turned)
-        return XrayPrediction(xray, joints=found, spread=spread)
+        return XrayPrediction(xray, joints=found, spread=spread, window=part)
 
 
 def asymmetry(mask: Tensor) -> Tensor:
@@ -196,6 +206,26 @@ def turn(maps: Tensor, turned: Tensor) -> Tensor:
     return torch.where(turned[:, None, None, None], maps.flip(3), maps)
 
 
+def take_window(
+    maps: Tensor, window: tuple[int, int, int], finest: int, turned: Tensor | None = None
+) -> Tensor:
+    """A square of each of (B, C, S, S), in mirrored maps the mirrored square.
+
+    Args:
+        maps: Maps of ``finest`` pixels per side, or a half or a quarter of it.
+        window: Top, left and side in pixels of the finest.
+        finest: Pixels per side of the finest maps.
+        turned: bool (B,), which maps are mirrored; None = none.
+    """
+    size = maps.shape[-1]
+    top, left, side = (value * size // finest for value in window)
+    plain = maps[..., top : top + side, left : left + side]
+    if turned is None:
+        return plain
+    mirrored = maps[..., top : top + side, size - left - side : size - left]
+    return torch.where(turned[:, None, None, None], mirrored, plain)
+
+
 def turn_joints(maps: JointMaps, turned: Tensor) -> JointMaps:
     """Joint maps of the mirrored picture where bool (B,) is True: left and right change places as well."""
     order = list(MIRRORED) if maps.heat.shape[1] == len(MIRRORED) else list(range(maps.heat.shape[1]))
@@ -213,4 +243,4 @@ def turn_order(heat: Tensor, order: list[int], turned: Tensor) -> Tensor:
     return torch.where(turned[:, None, None, None], heat[:, order].flip(3), heat)
 
 
-__all__ = ["FineDetail", "MaskTransformer", "asymmetry", "turn", "turn_joints"]
+__all__ = ["FineDetail", "MaskTransformer", "asymmetry", "take_window", "turn", "turn_joints"]

@@ -26,6 +26,7 @@ class XrayPrediction:
         quantized: The quantised latent with its loss; None for models without one.
         joints: Joint maps; None when the model has no joint head.
         spread: (B, 2, S, S), expected absolute error of ``xray``; None for models that do not say.
+        window: (B, 2, w, w), part of the finer X-ray, when the model was asked for a part beside the coarse whole.
     """
 
     xray: Tensor
@@ -33,6 +34,7 @@ class XrayPrediction:
     quantized: Quantized | None = None
     joints: JointMaps | None = None
     spread: Tensor | None = None
+    window: Tensor | None = None
 
 
 class LayerScaling:

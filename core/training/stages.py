@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
 from maskel_core.models import (
     LayerScaling,
@@ -15,9 +17,13 @@ from maskel_core.models import (
     XrayPrediction,
 )
 from maskel_core.models.configurations import Generator
+from maskel_core.models.mask_transformer import take_window
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
 from torch import Tensor, nn
+
+Window = tuple[int, int, int]
+"""Top, left and side in pixels."""
 
 ADAPT_EVERY = 16
 """Steps between two measurements of the adaptive adversarial weight, which costs a second backward pass."""
@@ -34,6 +40,12 @@ def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> 
 def true_xray(batch: Batch, scaling: LayerScaling) -> Tensor:
     """The batch's line integrals in the normalised domain, cut to the mask, (B, 2, S, S)."""
     return scaling.normalise(batch.integrals) * (batch.mask > 0)
+
+
+def halved(batch: Batch) -> Batch:
+    """The batch at half its size: means of 2 x 2 pixels."""
+    mask, integrals = F.avg_pool2d(batch.mask, 2), F.avg_pool2d(batch.integrals, 2)
+    return dataclasses.replace(batch, mask=mask, integrals=integrals)
 
 
 def cut(xray: Tensor, mask: Tensor, gamma: float) -> Tensor:
@@ -110,27 +122,55 @@ class GeneratorStage:
             return self.model.out.weight
         return self.model.decoder.out.weight
 
-    def _make(self, batch: Batch, generator: torch.Generator) -> XrayPrediction:
+    def _make(self, batch: Batch, window: Window | None, generator: torch.Generator) -> XrayPrediction:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
         told = torch.rand(len(batch.mask), generator=generator).to(batch.view.device) < self.view_share
-        return self.model(batch.mask, view=batch.view * told)
+        return self.model(batch.mask, view=batch.view * told, window=window)
+
+    def _choose_window(self, size: int, generator: torch.Generator) -> Window | None:
+        """As many pixels of a finer frame as the base has; columns near the middle, where bodies are."""
+        base = int(getattr(self.model.config, "base_size", size))
+        if size <= base:
+            return None
+        top, first, second = torch.rand(3, generator=generator).tolist()
+        room = (size - base) // 4
+        return round(top * room) * 4, round((first + second) / 2 * room) * 4, base
+
+    def _judge(
+        self, xray: Tensor, truth: Tensor, mask: Tensor, playing: bool, pixels: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted picture terms and each of them; ``pixels`` of this picture make one of the base's."""
+        weights = self.weights
+        found = terms.picture_losses(xray, truth, mask, weights.bone_weight)
+        # Differences between neighbours shrink with the pixels.
+        found["edge"], found["contrast"] = found["edge"] * pixels, found["contrast"] * pixels
+        names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if playing else [])
+        return torch.stack([getattr(weights, name) * found[name] for name in names]).sum(), found
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
     ) -> dict[str, float]:
         """One step of the generator and, once the game is on, one of the discriminator."""
-        truth = true_xray(batch, self.scaling)
         weights = self.weights
-        with autocast():
-            made = self._make(batch, generator)
-        xray = cut(made.xray, batch.mask, self.scaling.gamma)
-        found = terms.picture_losses(xray, truth, batch.mask, weights.bone_weight)
         playing = progress >= weights.adversarial_start
-        picture = sum(getattr(weights, name) * found[name] for name in ("l1", "l2", "edge", "high_pass"))
-        assert isinstance(picture, Tensor)
-        if playing:
-            picture = picture + weights.contrast * found["contrast"]
+        window = self._choose_window(batch.mask.shape[-1], generator)
+        with autocast():
+            made = self._make(batch, window, generator)
+        part: tuple[Tensor, Tensor, Tensor] | None = None
+        if window is not None and made.window is not None:
+            finest = batch.mask.shape[-1]
+            mask = take_window(batch.mask, window, finest)
+            true = take_window(true_xray(batch, self.scaling), window, finest)
+            part = cut(made.window, mask, self.scaling.gamma), true, mask
+            batch = halved(batch)
+        truth = true_xray(batch, self.scaling)
+        xray = cut(made.xray, batch.mask, self.scaling.gamma)
+        picture, found = self._judge(xray, truth, batch.mask, playing, 1.0)
+        if part is not None:
+            fine, figures = self._judge(*part, playing, 2.0)
+            picture = (picture + fine) / 2
+            found |= {f"fine_{name}": figures[name] for name in ("l1", "contrast")}
         target: Tensor | None = None
         if self.autoencoder is not None:
             layers = tuple(weights.feature_layers)
@@ -155,7 +195,7 @@ class GeneratorStage:
             loss = loss + weights.spread * found["spread"]
         playing = playing and self.discriminator is not None
         if playing:
-            xray, truth, mask = self._crop(xray, truth, batch.mask, generator)
+            xray, truth, mask = part or (xray, truth, batch.mask)
             found["adversarial"], weight = self._adversarial(xray, mask, picture, autocast)
             loss = loss + weight * found["adversarial"]
         optimizer = self.optimizers["optimizer"]
@@ -166,17 +206,6 @@ class GeneratorStage:
         if playing:
             found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
         return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
-
-    def _crop(
-        self, xray: Tensor, truth: Tensor, mask: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the discriminator sees: of a finer frame a window of the base's size, so that it costs the same."""
-        size, whole = int(getattr(self.model.config, "base_size", xray.shape[-1])), xray.shape[-1]
-        if whole <= size:
-            return xray, truth, mask
-        top, left = torch.randint(0, whole - size + 1, (2,), generator=generator).tolist()
-        rows, columns = slice(top, top + size), slice(left, left + size)
-        return xray[..., rows, columns], truth[..., rows, columns], mask[..., rows, columns]
 
     def _adversarial(
         self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any

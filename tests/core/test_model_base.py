@@ -11,7 +11,7 @@ from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, MaskTransformer
 from maskel_core.models.joint_head import read_heat, read_peak
-from maskel_core.models.mask_transformer import asymmetry
+from maskel_core.models.mask_transformer import FineDetail, asymmetry
 from maskel_core.models.store import export_model, load_model
 from maskel_core.models.views import VIEWS, view_number
 from maskel_core.pipeline import MaskelPipeline
@@ -125,16 +125,14 @@ def test_a_mirrored_sample_is_seen_from_the_other_side(store):
     assert flipped.view.tolist() == [1, 4, 3, 2]
 
 
-def test_fine_detail_starts_as_plain_enlargement(store):
+def test_fine_detail_starts_as_plain_enlargement():
     torch.manual_seed(1)
-    fresh = TINY.make_generator().eval()
-    fine = masks(store, 128)
-    coarse = torch.nn.functional.avg_pool2d(fine, 2)
-    with torch.inference_mode():
-        large, small = fresh(fine).xray, fresh(coarse).xray
-    assert large.shape[-1] == 2 * small.shape[-1]
-    # Equal but for the softplus, which is taken after enlarging.
-    assert (torch.nn.functional.avg_pool2d(large, 2) - small).abs().max() < 0.05 * small.max()
+    fine = FineDetail(8, 6)
+    features, coarse, mask = torch.randn(2, 8, 16, 16), torch.randn(2, 2, 32, 32), torch.rand(2, 1, 64, 64)
+    enlarged = torch.nn.functional.interpolate(coarse, scale_factor=2.0, mode="bilinear")
+    assert torch.equal(fine(features, coarse, mask), enlarged)
+    torch.nn.init.normal_(fine.out.weight)
+    assert not torch.allclose(fine(features, coarse, mask), enlarged, atol=0.01)
 
 
 def test_other_sizes_are_refused(model):
@@ -192,3 +190,20 @@ def test_pipeline_gives_view_and_uncertainty(model, store):
     assert caught.value.code == "bad_view"
     mirrored = pipe(np.ascontiguousarray(store.masks[0][:, ::-1]))
     assert np.abs(mirrored.bone[:, ::-1] - pipe(store.masks[0]).bone).max() < 1e-4 * mirrored.bone.max()
+
+
+def test_a_window_is_that_part_of_the_whole(model, store):
+    mask = masks(store, 128)
+    mask[1] = mask[1].flip(2)
+    window = (24, 36, 64)
+    with torch.inference_mode():
+        whole, coarse = model(mask).xray, model(torch.nn.functional.avg_pool2d(mask, 2)).xray
+        part = model(mask, window=window)
+    turned = asymmetry(mask) < 0
+    assert turned.any()
+    assert not turned.all()
+    # Enlarging repeats the outermost pixel of what it is given: the parts agree but for the border.
+    inner = part.window[..., 8:-8, 8:-8]
+    assert torch.allclose(inner, whole[..., 32:80, 44:92], atol=1e-5)
+    assert torch.allclose(part.xray, coarse, atol=1e-5)
+    assert part.spread.shape == part.xray.shape
