@@ -50,6 +50,9 @@ def wearer(pose: str = "arms out") -> Wearer:
         "mirrored stride": Pose(
             "test", (Limb(-0.4, 0.3), Limb(0.5, 0.4, 0, 0.6)), (Limb(0.5, 0.1, 0, 0.4), Limb(-0.3))
         ),
+        "lying": Pose(
+            "test", (out, out), (apart, apart), root=torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+        ),
         "seated": Pose("test", (out, out), (Limb(1.5, 0.1, 0, 1.5), Limb(1.5, 0.1, 0, 1.5))),
     }
     return Wearer(default_anatomy(), figure_in(poses[pose]))
@@ -220,6 +223,22 @@ def test_a_chair_stands_on_the_floor_under_the_pelvis() -> None:
     seat = made[np.abs(made[:, 2] - sitter.landmark("pelvis")[2]) < 0.2]
     assert len(seat) > 8
     assert np.abs(seat[:, :2] - sitter.landmark("pelvis")[:2]).max() < 0.5
+
+
+@pytest.mark.parametrize("name", ["hair_long", "hair_ponytail", "skirt", "dress", "coat", "robe", "cape"])
+def test_what_hangs_lies_on_the_ground_with_who_lies(name: str) -> None:
+    lying = wearer("lying")
+    assert lying.upright == pytest.approx(0.0, abs=0.2)
+    assert np.ptp(lying.skin[:, 2]) < 0.5
+    for seed in range(3):
+        made = surface(name, 0.8, seed, "lying").points
+        # Strands and sleeves have a thickness, and may dip by that.
+        assert made[:, 2].min() > lying.ground - 0.07
+        assert made[:, 2].max() < lying.skin[:, 2].max() + 0.12
+    bed = surface("furniture", 0.5, 2, "lying").points
+    assert bed[:, 2].max() == pytest.approx(lying.ground, abs=1e-6)
+    assert (bed[:, :2].min(0) < lying.skin[:, :2].min(0) + 0.01).all()
+    assert (bed[:, :2].max(0) > lying.skin[:, :2].max(0) - 0.01).all()
 
 
 @pytest.mark.parametrize("name", OF_KIND["adds"])

@@ -160,18 +160,16 @@ def test_the_sheet_shows_mask_over_body() -> None:
     names = ("hair_afro", "hidden_by_pole", "crop", "boots", "hair_bun")
     sheet = np.asarray(draw_sheet(64, 0, 5, names=names)).astype(int)
     assert sheet.shape[1] == 5 * (2 * 64 + 2)
-    for number in range(len(names)):
-        for side in range(2):
-            left = number * 130 + side * 64
-            cell = sheet[:64, left : left + 64]
-            body, ground, added, removed = (
-                (np.abs(cell - colour).sum(-1) < 40).mean() for colour in (BODY, EMPTY, ADDED, REMOVED)
-            )
-            assert ground > 0.1
-            assert body > 0.02 or names[number] == "crop"
-            does = KINDS[names[number]]
-            assert (added > 0.005) == (does in ("adds", "moves"))
-            assert (removed > 0.005) == (does in ("hides", "moves"))
+    for number, name in enumerate(names):
+        # Both pictures of a cell: mild and strong.
+        cell = sheet[:64, number * 130 : number * 130 + 128]
+        body, ground, added, removed = (
+            (np.abs(cell - colour).sum(-1) < 40).mean() for colour in (BODY, EMPTY, ADDED, REMOVED)
+        )
+        assert ground > 0.1
+        assert body > 0.02 or name == "crop"
+        assert (added > 0.002) == (KINDS[name] in ("adds", "moves"))
+        assert (removed > 0.002) == (KINDS[name] in ("hides", "moves"))
     assert sheet[64:].max() > 150
 
 
@@ -219,7 +217,10 @@ def test_everything_fits_anyone() -> None:
                 assert np.linalg.norm(made.points - middle, axis=1).max() < 2.0 * reach, name
                 if name == "furniture":
                     continue  # the corners of a plinth are far from the feet on it
-                assert cKDTree(wearer.skin).query(made.points)[0].min() < 0.06 * reach, name
+                corners = made.points[made.faces]
+                edges = corners[:, :1] + (corners[:, 1:2] - corners[:, :1]) * np.linspace(0, 1, 9)[:, None]
+                near = cKDTree(wearer.skin).query(edges.reshape(-1, 3))[0].min()
+                assert near < 0.06 * reach, name
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ class Recipe:
         edges: One change of the picture's edge or quality.
         moves: Names of kind ``moves`` with the probability of each; at most one is done.
         framed: The view holds what the character wears or carries; else it holds the body and the frame cuts the rest.
-        least_visible: Occluders that leave less than this share of the mask are dropped.
+        least_visible: Occluders that leave less than this share of the mask are dropped, as are those that take nothing.
     """
 
     clothed: float = 0.35
@@ -300,7 +300,7 @@ def draw(
     if rng.random() < recipe.hidden:
         note = _note(hidden[int(rng.integers(len(hidden)))], rng)
         cut = mask * (1 - silhouette(repeat(note, wearer or Wearer(anatomy, figure), camera), camera, size))
-        if cut.sum() >= recipe.least_visible * mask.sum():
+        if recipe.least_visible <= cut.sum() / mask.sum() < 0.998:
             mask = cut
             applied.append(note)
     if rng.random() < recipe.edges:

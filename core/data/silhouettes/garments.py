@@ -1,4 +1,4 @@
-"""Clothes cut round the body: skin-tight, loose, with sleeves and legs, skirts, coats and capes.
+"""Clothes cut round the body: skin-tight, loose, with sleeves and legs, skirts and coats.
 
 Every function takes the wearer, a random source and a strength (0 close and short, 1 wide and long), and returns a
 surface in the world that belongs to the character: it adds to the mask.
@@ -13,7 +13,7 @@ from maskel_core.data.silhouettes.wearer import Measure, Wearer
 _SIDES = ("l", "r")
 
 
-def _ramp(values: Array, low: float, high: float) -> Array:
+def ramp(values: Array, low: float, high: float) -> Array:
     """Smooth step from 0 at ``low`` to 1 at ``high``."""
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
@@ -54,7 +54,7 @@ def sleeve(
     hung = np.maximum.accumulate(base, axis=0)
     radius = base + min(1.0, loose / 0.05) * 0.6 * (hung - base)
     # What begins at the trunk is sewn to it: no step at the shoulder or the hip.
-    rise = 0.2 + 0.8 * _ramp(run, 0.0, 0.3 / max(end, 0.3)) if start < 0.02 else np.ones(len(run))
+    rise = 0.2 + 0.8 * ramp(run, 0.0, 0.3 / max(end, 0.3)) if start < 0.02 else np.ones(len(run))
     radius = radius + loose * rise[:, None] + flare * run[:, None] ** 1.5
     part = Measure(
         measure.centres[kept], measure.front[kept], measure.side[kept], radius, measure.weights[kept]
@@ -101,24 +101,24 @@ def bodice(
     hung = np.maximum.accumulate(base[1:], axis=0)
     hung = np.concatenate([base[:1], np.minimum(hung, base[1:] + 0.09 * wearer.unit)])
     run = np.linspace(0, 1, len(base))[:, None]
-    radius = base + hang * (hung - base) + loose * _ramp(run, -0.2, 0.3)
+    radius = base + hang * (hung - base) + loose * ramp(run, -0.2, 0.3)
     radius += 0.3 * loose * folds(part.rings(radius), random, 0.2 * wearer.unit)
     radius[-1] = np.maximum(radius[-1] - gather, base[-1] + 0.004)
     return worn(wearer, part, radius)
 
 
 def _offset(wearer: Wearer, shares: Array, loose: float, random: np.random.Generator) -> Surface:
-    amount = loose * _ramp(shares, 0.35, 0.8)
+    amount = loose * ramp(shares, 0.35, 0.8)
     return wearer.inflated(amount * (1 + 0.3 * waves(wearer.rest, random, 0.12 * wearer.unit)))
 
 
-def _torso(wearer: Wearer, loose: float, random: np.random.Generator) -> Surface:
+def torso(wearer: Wearer, loose: float, random: np.random.Generator) -> Surface:
     """Cloth over trunk and shoulders, running out along the upper arm, where a sleeve goes on."""
     shares = wearer.share("trunk")
     for side in _SIDES:
         away = np.linalg.norm(wearer.rest - wearer.head_of(f"upperarm01.{side.upper()}"), axis=1)
         shares = shares + wearer.share(f"arm_{side}") * (
-            1 - _ramp(away, 0.09 * wearer.unit, 0.2 * wearer.unit)
+            1 - ramp(away, 0.09 * wearer.unit, 0.2 * wearer.unit)
         )
     return _offset(wearer, shares, loose, random)
 
@@ -135,7 +135,7 @@ def shirt(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfa
     loose = (0.008 + 0.03 * strength) * wearer.unit
     reach = random.uniform(0.2, 0.48)
     parts = [bodice(wearer, random, loose, random.uniform(0.8, 1.0), 0.3 + 0.7 * strength)]
-    parts.append(_torso(wearer, 0.6 * loose, random))
+    parts.append(torso(wearer, 0.6 * loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, reach, loose, 0.8 * loose) for s in _SIDES]
     return merge(parts)
 
@@ -144,7 +144,7 @@ def sweater(wearer: Wearer, random: np.random.Generator, strength: float) -> Sur
     """A jumper or hoodie: long wide sleeves gathered at the cuff, gathered hem, collar or a hood down the back."""
     loose = (0.014 + 0.034 * strength) * wearer.unit
     parts = [bodice(wearer, random, loose, random.uniform(0.85, 1.0), 0.5 + 0.5 * strength, 0.8 * loose)]
-    parts.append(_torso(wearer, 0.8 * loose, random))
+    parts.append(torso(wearer, 0.8 * loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, 0.97, loose, -1e-3) for s in _SIDES]
     parts.append(_hood(wearer, 0.6 + 0.4 * strength) if random.random() < 0.6 else collar(wearer, 0.04, 0.2))
     return merge(parts)
@@ -198,36 +198,13 @@ def trousers(wearer: Wearer, random: np.random.Generator, strength: float) -> Su
     return merge(parts)
 
 
-def wide_sleeves(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """Sleeves as of a kimono or a mage's robe: they hang from the forearm by their own weight."""
-    parts = []
-    drop = (0.08 + 0.28 * strength) * wearer.unit
-    for side in _SIDES:
-        parts.append(sleeve(wearer, f"arm_{side}", random, 0.0, 0.9, 0.02 * wearer.unit, 0.03 * wearer.unit))
-        elbow, wrist = wearer.landmark(f"elbow_{side}"), wearer.landmark(f"wrist_{side}")
-        shoulder = wearer.landmark(f"shoulder_{side}")
-        top = np.concatenate(
-            [
-                shoulder + (elbow - shoulder) * np.linspace(0.5, 1, 4)[:-1, None],
-                elbow + (wrist - elbow) * np.linspace(0, 0.92, 6)[:, None],
-            ]
-        )
-        share = np.linspace(0, 1, len(top))
-        fall = np.zeros_like(top)
-        fall[:, 2] = -drop * share**0.8 * (1 + 0.04 * waves(top, random, 0.1))
-        aside = unit(np.cross(wrist - shoulder, [0, 0, 1.0])) * 0.04 * wearer.unit * share[:, None]
-        rings = np.stack([top + aside, top + fall + 0.5 * aside, top + fall - 0.5 * aside, top - aside], 1)
-        parts.append(tube(rings))
-    return merge(parts)
-
-
 def _skirt_weights(wearer: Wearer, points: Array, hip: float, knee: float) -> Array:
     """Joint weights (N, J) of skirt points: the pelvis above, each thigh on its side below, shins under the knee."""
     depth = (hip - points[:, 2]) / (hip - knee)
-    leg = _ramp(depth, -0.25, 0.35)
+    leg = ramp(depth, -0.25, 0.35)
     width = 0.07 * wearer.unit
-    left = _ramp(points[:, 0], -width, width)
-    shin = 0.85 * _ramp(depth, 0.85, 1.5)
+    left = ramp(points[:, 0], -width, width)
+    shin = 0.85 * ramp(depth, 0.85, 1.5)
     weights = np.zeros((len(points), len(wearer.heads)))
     weights[:, wearer.joint("root")] = 1 - leg
     for side, share in (("L", left), ("R", 1 - left)):
@@ -306,7 +283,8 @@ def skirt_shape(
         points = np.roll(points, columns // 2, axis=1)[:, order]
     flat = points.reshape(-1, 3)
     made = sheet(points, closed=open_front <= 0)
-    return Surface(wearer.posed(flat, _skirt_weights(wearer, flat, hip, knee)), made.faces)
+    hung = wearer.posed(flat, _skirt_weights(wearer, flat, hip, knee))
+    return Surface(wearer.settled(hung), made.faces)
 
 
 def skirt(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
@@ -345,61 +323,10 @@ def coat(wearer: Wearer, random: np.random.Generator, strength: float) -> Surfac
     """A jacket to greatcoat: wide sleeves, collar, skirts that fall open before the legs."""
     loose = (0.015 + 0.02 * strength) * wearer.unit
     parts = [bodice(wearer, random, loose, 0.75, 0.6)]
-    parts.append(_torso(wearer, loose, random))
+    parts.append(torso(wearer, loose, random))
     parts += [sleeve(wearer, f"arm_{s}", random, 0.0, 0.95, loose, 0.012 * wearer.unit) for s in _SIDES]
     parts.append(collar(wearer, random.uniform(0.03, 0.11), random.uniform(0.2, 0.7)))
     length = 0.3 + 1.45 * strength
     flare, gap = random.uniform(0.08, 0.4), random.uniform(0.0, 1.2)
     parts.append(skirt_shape(wearer, random, length, flare, open_front=gap, loose=0.02))
     return merge(parts)
-
-
-def robe(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """A robe to the ground with hanging sleeves."""
-    parts = [bodice(wearer, random, 0.02 * wearer.unit, 0.8, 0.8)]
-    parts.append(_torso(wearer, 0.015 * wearer.unit, random))
-    parts.append(skirt_shape(wearer, random, 2.1, 0.1 + 0.3 * strength, loose=0.02))
-    parts.append(wide_sleeves(wearer, random, strength))
-    return merge(parts)
-
-
-def cape(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """A cape from the shoulders: knee to ground, hanging or lifted by wind, its hem straight or torn."""
-    scale, rows, columns = wearer.unit, 14, 25
-    neck, shoulder = wearer.head_of("neck01"), wearer.head_of("upperarm01.L")
-    points = wearer.within("trunk")
-    back = float(points[points[:, 2] > wearer.head_of("spine03")[2], 1].max())
-    ground = float(wearer.rest[:, 2].min())
-    length = (neck[2] - ground) * (0.45 + 0.5 * strength)
-    share = np.linspace(0, 1, rows)[:, None]
-    turn = np.linspace(-1.0, 1.0, columns)[None]
-    half = (shoulder[0] + 0.045 * scale) * (1 + random.uniform(0.0, 0.55) * share)
-    drop = np.clip(share * 4, 0, 1)
-    x = half * np.sin(turn * 1.5) * (0.35 + 0.65 * drop**0.7)
-    deep = back + 0.02 * scale
-    y = deep - (deep - neck[1] + 0.05 * scale) * (1 - np.cos(turn * 1.5)) * (1 - 0.4 * share)
-    y = y - 0.35 * (deep - neck[1]) * (1 - drop)
-    rippled = np.sin(turn * random.uniform(7, 12) + random.uniform(0, 6)) * share
-    y = y + 0.035 * scale * rippled
-    x = x + 0.02 * scale * rippled
-    torn = (
-        random.uniform(0, 0.10)
-        * (random.random() < 0.35)
-        * waves(np.stack([turn * 1.0] * 3, -1), random, 0.25)
-    )
-    z = neck[2] + 0.02 * scale - np.clip(share * 4, 0, 1) * 0.06 * scale * np.abs(turn) ** 1.5
-    z = z - length * share * (1 + torn)
-    rest = np.stack(np.broadcast_arrays(x, y, z), -1)
-    matrix = wearer.transforms[wearer.joint("spine01")]
-    worn = rest @ matrix[:, :3].T + matrix[:, 3]
-    # Below the shoulders cloth hangs by its weight, or as the wind takes it.
-    top = worn[3]
-    hanging = top[None] + np.array([0, 0, -1.0]) * (rest[3, :, 2] - rest[..., 2])[..., None]
-    spread = (rest - rest[3]) * [1, 1, 0]
-    hanging = hanging + spread @ matrix[:, :3].T
-    away = (
-        unit(matrix[:, :3] @ np.array([random.normal(0, 0.5), 1.0, 0.0])) * random.uniform(0.0, 0.55) ** 2 * 2
-    )
-    hanging = hanging + away * length * (share[..., None] ** 1.6) * random.uniform(0.1, 0.9)
-    blend = np.clip((share - share[3]) * 4, 0, 0.85)[..., None]
-    return merge([sheet(worn * (1 - blend) + hanging * blend), collar(wearer, 0.03, 0.3)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from maskel_core.data.silhouettes.shapes import Array, Surface, box, merge, strand
+from maskel_core.data.silhouettes.shapes import Array, Surface, box, merge, strand, unit
 from maskel_core.data.silhouettes.wearer import Wearer
 from maskel_core.projection.camera import Camera
 
@@ -26,10 +26,6 @@ def low_poly(wearer: Wearer, random: np.random.Generator, strength: float) -> Su
     return Surface(points, faces[whole])
 
 
-def _ground(wearer: Wearer) -> float:
-    return float(wearer.skin[:, 2].min())
-
-
 def _chair(middle: Array, way: Array, seat: float, wide: float, floor: float, back: float) -> Surface:
     """A chair: seat height over the floor, half width, height of its back; ``way`` points to the front."""
     side = np.array([-way[1], way[0], 0.0])
@@ -50,15 +46,30 @@ def _chair(middle: Array, way: Array, seat: float, wide: float, floor: float, ba
     return merge(parts)
 
 
+def _bed(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
+    """A mat to a bed along the trunk under a body that lies or crawls."""
+    along = unit((wearer.landmark("c7") - wearer.landmark("pelvis")) * [1, 1, 0])
+    side = np.array([-along[1], along[0], 0.0])
+    flat = wearer.skin @ np.stack([along, side]).T
+    low, high = flat.min(0), flat.max(0)
+    half = (high - low) / 2 + np.array([0.05, 0.1 + 0.25 * strength]) * wearer.unit
+    middle = along * (low + high)[0] / 2 + side * (low + high)[1] / 2
+    deep = random.uniform(0.02, 0.05 + 0.2 * strength) * wearer.unit
+    middle[2] = wearer.ground - deep
+    return box(middle, np.stack([half[0] * along, half[1] * side, [0, 0, deep]]))
+
+
 def furniture(wearer: Wearer, random: np.random.Generator, strength: float) -> Surface:
-    """A chair, stool, crate or plinth that belongs to the character, where its pelvis or feet are: adds to the mask."""
-    floor, pelvis = _ground(wearer), wearer.landmark("pelvis")
+    """A chair or stool under the pelvis, a plinth under the feet, a bed under who lies: adds to the mask."""
+    floor, pelvis = wearer.ground, wearer.landmark("pelvis")
     front = wearer.transforms[wearer.joint("root")][:, :3] @ np.array([0, -1.0, 0])
     way = front * [1, 1, 0]
     way = way / max(float(np.linalg.norm(way)), 1e-6) if np.linalg.norm(way) > 0.2 else np.array([0, -1.0, 0])
     thigh = float(np.linalg.norm(wearer.landmark("knee_l") - wearer.landmark("hip_l")))
     high = float(pelvis[2] - floor - 0.09 * wearer.unit)
     knees = (wearer.landmark("knee_l")[2] + wearer.landmark("knee_r")[2]) / 2
+    if wearer.upright < 0.5:
+        return _bed(wearer, random, strength)
     if pelvis[2] - knees < 0.5 * thigh and high > 0.1:
         wide = (0.19 + 0.08 * strength) * wearer.unit
         back = random.uniform(0.2, 0.6) * wearer.unit if random.random() < 0.75 else 0.0
@@ -124,7 +135,7 @@ def hidden_by_furniture(
     flat = near * [1, 1, 0]
     way = flat / max(float(np.linalg.norm(flat)), 1e-6)
     aside = random.uniform(-0.15, 0.15) * wearer.stature
-    floor = _ground(wearer)
+    floor = wearer.ground
     if random.random() < 0.5:
         wide = (0.10 + 0.06 * strength) * wearer.stature
         seat, back = 0.26 * wearer.stature, 0.26 * wearer.stature

@@ -177,6 +177,26 @@ class Wearer:
         return out
 
     @functools.cached_property
+    def ground(self) -> float:
+        """Height of the lowest point of the posed skin, metres."""
+        return float(self.skin[:, 2].min())
+
+    @functools.cached_property
+    def upright(self) -> float:
+        """How upright the trunk is: 1 standing, 0 lying, -1 upside down."""
+        return float(self.transforms[self.joint("spine02"), 2, 2])
+
+    def settled(self, points: Array) -> Array:
+        """Posed points of soft things (..., 3): on the ground rather than under it, flat on who lies."""
+        highest = np.inf
+        if self.upright < 0.5:
+            body = self.share("trunk", "leg_l", "leg_r") > 0.5
+            highest = float(self.skin[body, 2].max()) + 0.03 * self.unit
+        out = np.array(points)
+        out[..., 2] = np.clip(out[..., 2], self.ground + 0.005 * self.unit, highest)
+        return out
+
+    @functools.cached_property
     def normals(self) -> Array:
         """Outward normals of the posed skin, (V, 3)."""
         corners = self.skin[self.faces]
@@ -296,7 +316,9 @@ class Wearer:
         ahead, aback = front[place[..., 0], place[..., 1]] - gap, back[place[..., 0], place[..., 1]] + gap
         inside = over & np.isfinite(ahead) & (rest[..., 1] > ahead) & (rest[..., 1] < aback)
         rest[..., 1] = np.where(inside, np.where(behind[:, None], aback, ahead), rest[..., 1])
-        return rest @ matrix[:, :3].T + matrix[:, 3]
+        world = rest @ matrix[:, :3].T + matrix[:, 3]
+        world[..., 2] = np.maximum(world[..., 2], self.ground + 0.005 * self.unit)
+        return world
 
 
 def _filled(radius: Array) -> Array:
