@@ -1,6 +1,7 @@
 """Models: masked autoencoder (stage 1), VQ masked autoencoder (stage 2), mask transformer, discriminator, plain U-Net."""
 
 from maskel_core.models.configurations import CONFIGURATIONS, Configuration
+from maskel_core.models.diffusion_xray import DiffusionXray
 from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.joint_head import JointMaps
 from maskel_core.models.mask_transformer import MaskTransformer
@@ -12,6 +13,7 @@ from maskel_core.models.vq_masked_autoencoder import LayerScaling, VQMaskedAutoe
 __all__ = [
     "CONFIGURATIONS",
     "Configuration",
+    "DiffusionXray",
     "JointMaps",
     "LayerScaling",
     "MaskTransformer",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from maskel_core.models.diffusion_xray import DiffusionXray
 from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
 
-Generator = VQMaskedAutoencoder | MaskTransformer | PlainUNet
+Generator = VQMaskedAutoencoder | MaskTransformer | PlainUNet | DiffusionXray
 """Anything that makes an X-ray of a mask."""
 
 
@@ -23,7 +24,8 @@ class Configuration:
         autoencoder: Of `MaskedAutoencoder`.
         generator: Of the class that ``kind`` names.
         discriminator: Of `PatchDiscriminator`.
-        kind: ``"maskel"`` (`VQMaskedAutoencoder`), ``"transformer"`` (`MaskTransformer`) or ``"unet"`` (`PlainUNet`).
+        kind: ``"maskel"`` (`VQMaskedAutoencoder`), ``"transformer"`` (`MaskTransformer`), ``"unet"`` (`PlainUNet`)
+            or ``"diffusion"`` (`DiffusionXray`).
     """
 
     autoencoder: dict[str, Any] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Configuration:
             "maskel": VQMaskedAutoencoder,
             "transformer": MaskTransformer,
             "unet": PlainUNet,
+            "diffusion": DiffusionXray,
         }
         model = kinds[self.kind]
         return model(**{**self.generator, **changes})
@@ -104,6 +107,10 @@ CONFIGURATIONS: dict[str, Configuration] = {
         discriminator={"base_channels": 32, "layers": 3},
         kind="unet",
     ),
+    # A peer: the mask as a condition of diffusers' U-Net, 25 steps.
+    "diffusion-128": Configuration(
+        generator={"sample_size": 128, "widths": (32, 64, 128, 192), "steps": 25}, kind="diffusion"
+    ),
     # For tests.
     "tiny": Configuration(
         autoencoder={**_TINY_ENCODER, "decoder_dim": 32, "decoder_depth": 1},
@@ -132,6 +139,9 @@ CONFIGURATIONS: dict[str, Configuration] = {
         },
         discriminator={"base_channels": 8, "layers": 2},
         kind="transformer",
+    ),
+    "tiny-diffusion": Configuration(
+        generator={"sample_size": 32, "widths": (8, 16), "steps": 5}, kind="diffusion"
     ),
     "tiny-unet": Configuration(
         generator={"sample_size": 64, "widths": (8, 8, 12, 16), "joint_size": 16}, kind="unet"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from maskel_core.errors import MaskelError
+from maskel_core.models.diffusion_xray import DiffusionXray
 from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
@@ -21,7 +22,14 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 CHECKSUMS = "checksums.json"
 CLASSES: dict[str, type[nn.Module]] = {
     kind.__name__: kind
-    for kind in (MaskedAutoencoder, MaskTransformer, PatchDiscriminator, PlainUNet, VQMaskedAutoencoder)
+    for kind in (
+        DiffusionXray,
+        MaskedAutoencoder,
+        MaskTransformer,
+        PatchDiscriminator,
+        PlainUNet,
+        VQMaskedAutoencoder,
+    )
 }
 """The classes that a model folder may name."""
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.errors import MaskelError
-from maskel_core.models import MaskTransformer, PlainUNet, VQMaskedAutoencoder
+from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMaskedAutoencoder
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import VIEWS
@@ -89,7 +89,7 @@ class MaskelPipeline:
         """
         folder = DEFAULT_MODEL if path is None else Path(path)
         model = load_model(folder)
-        if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet)):
+        if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
         return cls(model, folder.resolve().name, _description(folder))
 

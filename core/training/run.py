@@ -12,13 +12,13 @@ import torch
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.evaluation.metrics import crispness, high_pass, pearson
-from maskel_core.models import CONFIGURATIONS, LayerScaling, MaskedAutoencoder
+from maskel_core.models import CONFIGURATIONS, DiffusionXray, LayerScaling, MaskedAutoencoder
 from maskel_core.models.store import load_model
 from maskel_core.training.config import TrainingConfig, load_config
-from maskel_core.training.loop import choose_device, run_stage, to_device
+from maskel_core.training.loop import Stage, choose_device, run_stage, to_device
 from maskel_core.training.sheets import contact_sheet, grey
 from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
-from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut, true_xray
+from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage, cut, true_xray
 from maskel_core.training.warm_start import take_weights
 from torch import nn
 
@@ -62,7 +62,9 @@ def train(
     scaling = LayerScaling(bone, soft, config.gamma)
     size = int(named.generator.get("sample_size", 256))
     sizes = (int(named.generator.get("base_size", size)), size)
-    batch = to_device(review_store.batch(range(len(review_store)), size, config.margin), device)  # type: ignore[arg-type]
+    # Many steps a picture: fewer pictures.
+    shown = range(min(len(review_store), SHEET_ROWS if named.kind == "diffusion" else REVIEW_SAMPLES))
+    batch = to_device(review_store.batch(shown, size, config.margin), device)  # type: ignore[arg-type]
     shared = {"bone_scale": bone, "soft_scale": soft, "gamma": config.gamma, "margin": config.margin}
     autoencoder: MaskedAutoencoder | None = None
     if config.autoencoder is not None:
@@ -93,8 +95,12 @@ def train(
             print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {config.generator.warm_start}")
         playing = config.losses.adversarial > 0 and bool(named.discriminator)
         discriminator = _ready(named.make_discriminator(), device) if playing else None
-        second = GeneratorStage(
-            generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+        second: Stage = (
+            DiffusionStage(generator, config.generator)
+            if isinstance(generator, DiffusionXray)
+            else GeneratorStage(
+                generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+            )
         )
         trained = run_stage(
             "generator", second, make_source(store, config, config.generator.batch), config,

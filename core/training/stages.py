@@ -9,14 +9,15 @@ import torch
 import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
 from maskel_core.models import (
+    DiffusionXray,
     LayerScaling,
     MaskedAutoencoder,
     MaskTransformer,
     PatchDiscriminator,
     PlainUNet,
+    VQMaskedAutoencoder,
     XrayPrediction,
 )
-from maskel_core.models.configurations import Generator
 from maskel_core.models.mask_transformer import take_window
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
@@ -80,6 +81,29 @@ class AutoencoderStage:
         return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
 
 
+class DiffusionStage:
+    """The peer by diffusion: one term, the velocity's error."""
+
+    def __init__(self, model: DiffusionXray, config: StageConfig) -> None:
+        self.model, self.config = model, config
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": make_optimizer(model, config)}
+        self.modules: dict[str, nn.Module] = {"model": model}
+        self.values: dict[str, Any] = {}
+
+    def step(
+        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
+    ) -> dict[str, float]:
+        """One training step; returns the loss."""
+        with autocast():
+            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, generator)
+        optimizer = self.optimizers["optimizer"]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        optimizer.step()
+        return {"loss": loss.item(), "norm": float(norm)}
+
+
 class GeneratorStage:
     """Stage 2: from the mask to the X-ray, aligned to the frozen stage 1, against a discriminator.
 
@@ -94,7 +118,7 @@ class GeneratorStage:
 
     def __init__(
         self,
-        model: Generator,
+        model: VQMaskedAutoencoder | MaskTransformer | PlainUNet,
         autoencoder: MaskedAutoencoder | None,
         discriminator: PatchDiscriminator | None,
         config: StageConfig,

@@ -325,7 +325,9 @@ def test_edge_noise_stays_at_the_edge():
     assert torch.equal(disturb_edge(mask, 0.0, np.random.default_rng(3)), mask)
 
 
-@pytest.mark.parametrize("name", ["maskel-base", "maskel-small-256", "unet-256", "pix2pix-256", "maskel-256"])
+@pytest.mark.parametrize(
+    "name", ["maskel-base", "maskel-small-256", "unet-256", "pix2pix-256", "diffusion-128", "maskel-256"]
+)
 def test_configurations_that_ship_are_valid(name):
     config = load_config(name)
     assert config.name == name
