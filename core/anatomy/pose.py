@@ -1,20 +1,65 @@
 """Poses by anatomical angles, and their conversion to joint rotations of a body.
 
 Angles are radians in clinical convention: flexion forward, abduction away from the midline, zero is standing with
-straight limbs hanging down. Conversion works from each body's own rest joints, so that one pose means the same on all.
+straight limbs hanging down, thumbs forward. Conversion works from each body's own rest joints, so that one pose means
+the same on all; the right side is worked out as the mirror image of a left side, so that mirror poses mirror exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from maskel_core.anatomy.asset import Anatomy
-from maskel_core.anatomy.skeleton import rotation_between
+from maskel_core.anatomy.turns import DOWN, Array, X, Y, Z, between, flip, fraction, turn, unit
 
 _SPINE = ("spine03", "spine02", "spine01")
 """Level with L5/S1, L3/L4 and T9. The two joints below lie within the sacrum, which does not bend."""
 _NECK = ("neck01", "neck02", "neck03", "head")
+_FINGERS = "2345"
+_DISTAL_REST = 0.15
+"""Bend of the resting body's distal finger joints, which no further joint shows, radians."""
+_THUMB_ROLL = 0.3
+"""Turn of the thumb about its own length for each radian of opposition."""
+_GIRDLE_HANGING, _GIRDLE_RAISED, _CLAVICLE_PART = 0.10, 0.33, 0.4
+"""Share of an arm's swing that the scapula takes below and above rest: one part in three of a raise, humerus to scapula two
+to one (Inman et al. 1944). The clavicle takes part of that at its inner joint, the scapula the rest at its outer one."""
+
+
+@dataclass
+class Hand:
+    """Angles of one hand, radians.
+
+    Args:
+        spread: Of index, middle, ring and little finger from their resting directions; positive towards the thumb.
+        knuckle: Flexion of their metacarpophalangeal joints, index first.
+        middle: Flexion of their proximal interphalangeal joints.
+        distal: Flexion of their distal interphalangeal joints.
+        thumb: Angle of its metacarpal to that of the middle finger, opposition (how far it is carried round from the plane of
+            the palm, a right angle being straight before it), flexion of the metacarpophalangeal and interphalangeal joint.
+    """
+
+    spread: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    knuckle: tuple[float, float, float, float] = (0.3, 0.35, 0.4, 0.45)
+    middle: tuple[float, float, float, float] = (0.4, 0.45, 0.5, 0.5)
+    distal: tuple[float, float, float, float] = (0.2, 0.2, 0.2, 0.2)
+    thumb: tuple[float, float, float, float] = (0.7, 0.35, 0.15, 0.2)
+
+
+def curled(curl: float) -> Hand:
+    """A relaxed hand, its fingers bent by a further ``curl`` radians at every joint."""
+
+    def four(start: float, share: float, step: float) -> tuple[float, float, float, float]:
+        a, b, c, d = (start + share * curl + i * step for i in range(4))
+        return a, b, c, d
+
+    return Hand(
+        knuckle=four(0.12, 0.9, 0.03),
+        middle=four(0.2, 1.0, 0.03),
+        distal=four(0.1, 0.6, 0.0),
+        thumb=(0.75 - 0.2 * curl, 0.25 + 0.3 * curl, 0.1 + 0.2 * curl, 0.1 + 0.4 * curl),
+    )
 
 
 @dataclass
@@ -23,11 +68,17 @@ class Limb:
 
     Args:
         flexion: Of the shoulder or hip, forward.
-        abduction: Of the shoulder or hip, away from the midline.
+        abduction: Of the shoulder or hip, away from the midline, before the flexion turns it.
         twist: About the upper arm's or thigh's axis, inward.
         bend: Elbow or knee flexion.
         end: Wrist flexion or ankle plantar flexion.
-        curl: Finger flexion, each joint (arms only).
+        curl: Finger flexion, each joint (arms only); where there is no ``hand``.
+        roll: Pronation of the forearm (negative: supination), or inversion of the foot.
+        deviation: Of the wrist, towards the thumb.
+        shrug: Elevation of the shoulder girdle, beyond what a raised arm takes along.
+        forward: Protraction of the shoulder girdle.
+        toes: Flexion of the toes (negative: extension).
+        hand: The hand in detail.
     """
 
     flexion: float = 0.0
@@ -36,6 +87,12 @@ class Limb:
     bend: float = 0.0
     end: float = 0.0
     curl: float = 0.0
+    roll: float = 0.0
+    deviation: float = 0.0
+    shrug: float = 0.0
+    forward: float = 0.0
+    toes: float = 0.0
+    hand: Hand | None = None
 
 
 @dataclass
@@ -48,7 +105,7 @@ class Pose:
         legs: Left, right.
         spine: Forward flexion, bend to the left, turn to the left; shared by the three spine joints above the sacrum.
         neck: The same for neck and head.
-        root: World rotation of the whole body, (3, 3) nested tuple or None.
+        root: World rotation of the whole body, (3, 3), or None.
     """
 
     name: str
@@ -59,107 +116,169 @@ class Pose:
     root: torch.Tensor | None = None
 
 
-def axis_rotation(axis: torch.Tensor, angle: float) -> torch.Tensor:
-    """Rotation matrix (3, 3) about an axis (3,) by an angle in radians, counter-clockwise (Rodrigues)."""
-    x, y, z = (axis / axis.norm()).tolist()
-    skew = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=axis.dtype)
-    turn = torch.tensor(angle, dtype=axis.dtype)
-    return torch.eye(3, dtype=axis.dtype) + turn.sin() * skew + (1 - turn.cos()) * skew @ skew
-
-
-def _euler(flexion: float, bend: float, turn: float, share: float) -> torch.Tensor:
-    x, y, z = torch.eye(3).unbind(0)
-    return axis_rotation(x, flexion * share) @ axis_rotation(y, bend * share) @ axis_rotation(z, turn * share)
-
-
 class Poser:
     """Turns poses into joint rotations for one body.
 
     Args:
-        anatomy: The asset, on the CPU.
+        anatomy: The asset.
         heads: float (J, 3), the body's rest joint centres.
     """
 
     def __init__(self, anatomy: Anatomy, heads: torch.Tensor) -> None:
-        self.anatomy, self.heads = anatomy, heads
+        self.anatomy = anatomy
+        self.heads: Array = heads.detach().cpu().double().numpy()
+        self._mirror: Array = self.heads * np.array([-1.0, 1.0, 1.0])
 
     def rotations(self, pose: Pose) -> torch.Tensor:
-        """Rotations of all joints relative to their parents, in the rest world's axes, float (J, 3, 3)."""
-        out = torch.eye(3).repeat(len(self.heads), 1, 1)
+        """Rotations of all joints relative to their parents, in the rest world's axes, float32 (J, 3, 3)."""
+        return torch.from_numpy(self.turns(pose)).float()
+
+    def turns(self, pose: Pose) -> Array:
+        """The same as float64 (J, 3, 3)."""
+        out = np.tile(np.eye(3), (len(self.heads), 1, 1))
         if pose.root is not None:
-            out[self.anatomy.joint("root")] = pose.root
-        for names, angles in ((_SPINE, pose.spine), (_NECK, pose.neck)):
+            out[self.anatomy.joint("root")] = np.asarray(pose.root, dtype=np.float64)
+        for names, (flexion, bend, side) in ((_SPINE, pose.spine), (_NECK, pose.neck)):
+            share = 1 / len(names)
+            one = turn(X, flexion * share) @ turn(Y, bend * share) @ turn(Z, side * share)
             for name in names:
-                out[self.anatomy.joint(name)] = _euler(*angles, 1 / len(names))
-        for side, sign, arm, leg in (
-            ("L", 1.0, pose.arms[0], pose.legs[0]),
-            ("R", -1.0, pose.arms[1], pose.legs[1]),
-        ):
-            self._arm(out, side, sign, arm)
-            self._leg(out, side, sign, leg)
+                out[self.anatomy.joint(name)] = one
+        for right, arm, leg in ((False, pose.arms[0], pose.legs[0]), (True, pose.arms[1], pose.legs[1])):
+            for name, rotation in (self._arm(arm, right) | self._leg(leg, right)).items():
+                index = self.anatomy.joint(f"{name}.{'R' if right else 'L'}")
+                out[index] = flip(rotation) if right else rotation
         return out
 
-    def _at(self, name: str) -> torch.Tensor:
-        return self.heads[self.anatomy.joint(name)]
+    def _at(self, name: str, right: bool) -> Array:
+        """A joint as on a left side."""
+        heads = self._mirror if right else self.heads
+        found: Array = heads[self.anatomy.joint(f"{name}.{'R' if right else 'L'}")]
+        return found
 
-    def _arm(self, out: torch.Tensor, side: str, sign: float, arm: Limb) -> None:
-        shoulder, elbow, wrist = (self._at(f"{n}.{side}") for n in ("upperarm01", "lowerarm01", "wrist"))
+    def _arm(self, arm: Limb, right: bool) -> dict[str, Array]:
+        shoulder, elbow, wrist = (self._at(n, right) for n in ("upperarm01", "lowerarm01", "wrist"))
         upper, lower = elbow - shoulder, wrist - elbow
-        target = _hanging(sign, arm.flexion, arm.abduction)
-        whole = axis_rotation(target, -sign * arm.twist) @ rotation_between(upper, target)
-        # The scapula takes about a third of a raise above rest (scapulohumeral rhythm), a little of a drop.
-        rest_raise, raised = upper[2] / upper.norm(), target[2]
-        share = 0.28 if raised > rest_raise else 0.10
-        girdle = _fraction(whole, share)
-        out[self.anatomy.joint(f"shoulder01.{side}")] = girdle
-        out[self.anatomy.joint(f"upperarm01.{side}")] = girdle.T @ whole
-        hinge = torch.linalg.cross(upper, lower)
-        rest_bend = torch.atan2(hinge.norm(), upper @ lower)
-        out[self.anatomy.joint(f"lowerarm01.{side}")] = axis_rotation(hinge, arm.bend - float(rest_bend))
-        across = self._at(f"finger2-1.{side}") - self._at(f"finger5-1.{side}")
-        palm = self._at(f"finger3-1.{side}") - wrist
-        out[self.anatomy.joint(f"wrist.{side}")] = axis_rotation(across, sign * arm.end)
-        for finger in "2345":
-            first = self._at(f"finger{finger}-2.{side}") - self._at(f"finger{finger}-1.{side}")
-            curl_axis = torch.linalg.cross(palm, first)
-            axis = across * torch.sign(curl_axis @ across)
-            for part in "123":
-                out[self.anatomy.joint(f"finger{finger}-{part}.{side}")] = axis_rotation(axis, arm.curl)
-
-    def _leg(self, out: torch.Tensor, side: str, sign: float, leg: Limb) -> None:
-        hip, knee = self._at(f"upperleg01.{side}"), self._at(f"lowerleg01.{side}")
-        ankle = self._at(f"foot.{side}")
-        thigh, shank = knee - hip, ankle - knee
-        target = _hanging(sign, leg.flexion, leg.abduction)
-        whole = axis_rotation(target, -sign * leg.twist) @ rotation_between(thigh, target)
-        out[self.anatomy.joint(f"upperleg01.{side}")] = whole
-        across = torch.tensor([1.0, 0.0, 0.0])
-        along = thigh / thigh.norm()
-        across = across - (across @ along) * along
-        # Zero is a straight leg: the rest shank leans against the thigh, so its bend is taken off first.
-        straight = rotation_between(shank, thigh)
-        knee_turn = axis_rotation(across, leg.bend) @ straight
-        out[self.anatomy.joint(f"lowerleg01.{side}")] = knee_turn
-        # The foot is flat on the ground under a straight leg that hangs down, whatever the rest pose's lean.
-        hang = axis_rotation(target, -sign * leg.twist) @ rotation_between(
-            torch.tensor([0.0, 0.0, -1.0]), target
+        frame = swing(arm)
+        target = frame @ DOWN
+        whole = turn(target, arm.twist) @ frame @ between(upper, DOWN)
+        rise = np.clip((target[2] - upper[2] / np.linalg.norm(upper)) / 0.7, 0.0, 1.0)
+        share = _GIRDLE_HANGING + (_GIRDLE_RAISED - _GIRDLE_HANGING) * rise * rise * (3 - 2 * rise)
+        lifted = between(upper, target)
+        shrug = turn(Y, -arm.shrug) @ turn(Z, -arm.forward)
+        clavicle = shrug @ fraction(lifted, share * _CLAVICLE_PART)
+        scapula = shrug @ fraction(lifted, share)
+        hinge = np.cross(upper, lower)
+        rest_bend = np.arctan2(np.linalg.norm(hinge), upper @ lower)
+        half = turn(lower, arm.roll / 2)
+        palm = _Palm(
+            wrist, *(self._at(f"finger{n}-1", right) for n in _FINGERS), self._at("finger3-3", right)
         )
-        sole = hang @ axis_rotation(torch.tensor([1.0, 0.0, 0.0]), leg.bend + leg.end)
-        out[self.anatomy.joint(f"foot.{side}")] = (whole @ knee_turn).T @ sole
+        out = {
+            "clavicle": clavicle,
+            "shoulder01": clavicle.T @ scapula,
+            "upperarm01": scapula.T @ whole,
+            "lowerarm01": turn(hinge, arm.bend - rest_bend),
+            "lowerarm02": half,
+            "wrist": half @ turn(palm.bend, arm.end) @ turn(palm.aside, arm.deviation),
+        }
+        hand = arm.hand or curled(arm.curl)
+        for number, finger in enumerate(_FINGERS):
+            joints = [self._at(f"finger{finger}-{part}", right) for part in "123"]
+            out |= _finger(palm, wrist, joints, hand, number)
+        return out | _thumb(palm, [self._at(f"finger1-{part}", right) for part in "123"], hand)
+
+    def _leg(self, leg: Limb, right: bool) -> dict[str, Array]:
+        hip, knee, ankle = (self._at(n, right) for n in ("upperleg01", "lowerleg01", "foot"))
+        thigh, shank = knee - hip, ankle - knee
+        frame = swing(leg)
+        hang = turn(frame @ DOWN, leg.twist) @ frame
+        whole = hang @ between(thigh, DOWN)
+        along = unit(thigh)
+        # Zero is a straight leg: the rest shank leans against the thigh, so its bend is taken off first.
+        knee_turn = turn(X - (X @ along) * along, leg.bend) @ between(shank, thigh)
+        # The foot is flat on the ground under a straight leg that hangs down, whatever the rest pose's lean.
+        sole = hang @ turn(X, leg.bend + leg.end) @ turn(Y, leg.roll)
+        out = {"upperleg01": whole, "lowerleg01": knee_turn, "foot": (whole @ knee_turn).T @ sole}
+        if leg.toes:
+            for toe in "12345":
+                out[f"toe{toe}-1"] = turn(X, leg.toes)
+        return out
 
 
-def _hanging(sign: float, flexion: float, abduction: float) -> torch.Tensor:
-    """Unit direction of a limb that hangs down, is abducted and then flexed; sign is +1 for the left side."""
-    f, a = torch.tensor([flexion, abduction], dtype=torch.float32).unbind(0)
-    return torch.stack([sign * a.sin(), -f.sin() * a.cos(), -f.cos() * a.cos()])
+def swing(limb: Limb) -> Array:
+    """Rotation (3, 3) from hanging to where a left limb points, its twist left out: abducted, then flexed."""
+    return turn(X, -limb.flexion) @ turn(Y, -limb.abduction)
 
 
-def _fraction(rotation: torch.Tensor, share: float) -> torch.Tensor:
-    """A rotation about the same axis by a share of the angle, (3, 3)."""
-    cos = ((rotation.diagonal().sum() - 1) / 2).clamp(-1, 1)
-    axis = torch.stack(
-        [rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]]
+class _Palm:
+    """Axes of a left hand at rest: along it, towards the thumb's side, out of the palm.
+
+    Args:
+        wrist: (3,), its centre.
+        index, long, ring, little: (3,), knuckles.
+        tip: (3,), a joint near the tip of the long finger, which is a little bent at rest.
+    """
+
+    def __init__(
+        self, wrist: Array, index: Array, long: Array, ring: Array, little: Array, tip: Array
+    ) -> None:
+        self.along = unit(long - wrist)
+        across = index - little
+        self.side = unit(across - (across @ self.along) * self.along)
+        out = np.cross(self.along, self.side)
+        self.out = out if out @ (tip - long) > 0 else -out
+        self.bend = np.cross(self.along, self.out)
+        self.aside = np.cross(self.along, self.side)
+        self.over = np.cross(self.side, self.out)
+        self.little = little
+
+    def lean(self, bone: Array) -> float:
+        """How far a bone leans out of the plane of the palm, radians."""
+        return float(np.arctan2(bone @ self.out, bone @ self.along))
+
+
+def _finger(palm: _Palm, wrist: Array, joints: list[Array], hand: Hand, number: int) -> dict[str, Array]:
+    first, second, third = joints
+    leans = [palm.lean(bone) for bone in (first - wrist, second - first, third - second)]
+    # Each finger bends in its own plane, so that a fist's fingers come together.
+    axis = unit(np.cross(second - first, palm.out))
+    wanted = (hand.knuckle[number], hand.middle[number], hand.distal[number])
+    rest = (leans[1] - leans[0], leans[2] - leans[1], _DISTAL_REST)
+    turns = [turn(axis, w - r) for w, r in zip(wanted, rest, strict=True)]
+    turns[0] = turns[0] @ turn(palm.aside, hand.spread[number])
+    return {f"finger{_FINGERS[number]}-{part + 1}": one for part, one in enumerate(turns)}
+
+
+def _thumb(palm: _Palm, joints: list[Array], hand: Hand) -> dict[str, Array]:
+    abduction, opposition, knuckle, end = hand.thumb
+    first, second, third = joints
+    bone = unit(second - first)
+    side, out = bone @ palm.side, bone @ palm.out
+    rest_abduction = float(np.arctan2(np.hypot(side, out), bone @ palm.along))
+    rest_opposition = float(np.arctan2(out, side))
+    axis = np.cross(third - second, palm.little - second)
+    flat = turn(palm.aside, abduction - rest_abduction) @ turn(palm.over, -rest_opposition)
+    # An opposed thumb turns about its own length as well, its pad towards the fingers.
+    roll = _THUMB_ROLL * (opposition - rest_opposition)
+    return {
+        "finger1-1": turn(palm.over, opposition) @ flat @ turn(float(palm.over @ palm.along) * bone, roll),
+        "finger1-2": turn(axis, knuckle),
+        "finger1-3": turn(axis, end),
+    }
+
+
+def mirrored(pose: Pose) -> Pose:
+    """The pose of the mirror image, left and right exchanged."""
+    plane = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+
+    def turned(angles: tuple[float, float, float]) -> tuple[float, float, float]:
+        return (angles[0], -angles[1], -angles[2])
+
+    return replace(
+        pose,
+        arms=pose.arms[::-1],
+        legs=pose.legs[::-1],
+        spine=turned(pose.spine),
+        neck=turned(pose.neck),
+        root=None if pose.root is None else plane @ torch.as_tensor(pose.root, dtype=torch.float32) @ plane,
     )
-    if axis.norm() < 1e-6:
-        return torch.eye(3, dtype=rotation.dtype)
-    return axis_rotation(axis, float(cos.acos()) * share)

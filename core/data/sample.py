@@ -90,8 +90,8 @@ def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor
         yaw = rng.uniform(-180.0, 180.0)
     pitch = rng.normal(0.0, 2.5) if rng.random() < 0.75 else rng.uniform(-20.0, 35.0)
     roll = 0.0 if rng.random() < 0.8 else rng.normal(0.0, 8.0)
-    stature = float(figure.skin[:, 2].max() - figure.skin[:, 2].min())
-    distance = None if rng.random() < 0.5 else float(stature * rng.uniform(1.7, 6.0))
+    extent = float((figure.skin.amax(0) - figure.skin.amin(0)).max())
+    distance = None if rng.random() < 0.5 else float(extent * rng.uniform(1.7, 6.0))
     centre = ((figure.skin.amax(0) + figure.skin.amin(0)) / 2).cpu()
     loose = Camera(yaw * _DEGREE, pitch * _DEGREE, roll * _DEGREE, tuple(centre.tolist()), 2.0, distance)
     flat = loose.project(figure.skin, (1000, 1000))[:, :2]
