@@ -52,11 +52,13 @@ class Camera:
             measured from the source, or from the target plane when orthographic.
         """
         axes = self.axes()
-        target = torch.tensor(self.target, dtype=torch.float64)
         rows, cols = size
         scale = rows / self.height
+        offset = -(axes @ torch.tensor(self.target, dtype=torch.float64))
         # Columns lie one after another in memory, which the projector reads faster than triples.
-        across, down, depth = torch.einsum("...c,kc->k...", points - target.to(points), axes.to(points))
+        columns = points.movedim(-1, 0)
+        local = torch.addmm(offset.to(points)[:, None], axes.to(points), columns.reshape(3, -1))
+        across, down, depth = local.view(columns.shape)
         if self.distance is not None:
             depth = depth + self.distance
             share = (scale * self.distance) / depth

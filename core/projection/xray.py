@@ -189,7 +189,7 @@ def _surfaces(anatomy: Anatomy, figure: Figure, skin: torch.Tensor, matrix: torc
     muscle = matrix[tissue("muscle")]
     steps = torch.stack([muscle - matrix[tissue("fat")], matrix[tissue("air")] - muscle])
     return _Scene(
-        torch.cat([figure.bones, muscles, air.points]),
+        torch.cat([figure.bones.T, muscles.T, air.points.T], dim=1).T,
         torch.cat([corners, flesh, hollow], dim=1).T,
         torch.cat([matrix[anatomy["piece.inside"]] - matrix[anatomy["piece.outside"]], steps]),
         torch.cat([groups, *further]),
