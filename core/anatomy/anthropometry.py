@@ -7,6 +7,7 @@ import math
 import torch
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import make_figure
+from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.anatomy.person import Person
 from maskel_core.anatomy.pose import Limb, Pose
 
@@ -24,9 +25,9 @@ _MENTON = 5280
 def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
     """Stature in metres, and shares of it by the names of ``maskel_core.anatomy.norms.MEASURES``.
 
-    Bones: greatest length of femur, humerus and radius; tibia from plateau to ankle joint, without the malleolus; breadth over the iliac
-    crests; breadth over the acromia, arms hanging. Skin: arm span, arms straight to the sides; vertex to chin; breadth of the
-    head above the ears; vertex to crotch for sitting height.
+    Bones: greatest length of femur, humerus and radius; tibia from plateau to ankle joint, without the malleolus; breadth over
+    the iliac crests; breadth over the acromia, arms hanging; hand from wrist to middle finger tip. Skin: length of the foot; arm
+    span, arms straight to the sides; vertex to chin; breadth of the head above the ears; vertex to crotch for sitting height.
     """
     straight = Limb(abduction=math.pi / 2)
     spread = make_figure(anatomy, person, Pose("t_pose", arms=(straight, straight)))
@@ -34,9 +35,14 @@ def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
     skin = spread.skin
     low, high = skin.amin(0), skin.amax(0)
     stature = float(high[2] - low[2])
-    bones = {name: _vertices(anatomy, spread.bones, name) for name in ("femur_r", "tibia_r", "humerus_r", "radius_r")}
+    bones = {
+        name: _vertices(anatomy, spread.bones, name)
+        for name in ("femur_r", "tibia_r", "humerus_r", "radius_r")
+    }
     crests = torch.cat([_vertices(anatomy, spread.bones, f"hip_bone_{side}") for side in "lr"])
     acromia = torch.cat([_vertices(anatomy, hanging.bones, f"scapula_{side}") for side in "lr"])
+    foot = skin[(skin[:, 2] < float(low[2]) + 0.06 * stature) & (skin[:, 0] < 0)]
+    wrist, finger = (spread.landmarks[JOINT_NAMES.index(f"{name}_r")] for name in ("wrist", "middle_finger"))
     chin, crotch = _midline(anatomy, skin, stature)
     head = skin[skin[:, 2] > chin + _EARS * (float(high[2]) - chin)]
     lengths = {
@@ -50,6 +56,8 @@ def measure(anatomy: Anatomy, person: Person) -> dict[str, float]:
         "head_breadth": _breadth(head),
         "biacromial": _breadth(acromia),
         "head_height": float(high[2]) - chin,
+        "foot": float(foot[:, 1].max() - foot[:, 1].min()),
+        "hand": float((finger - wrist).norm()),
     }
     return {"stature": stature} | {name: length / stature for name, length in lengths.items()}
 

@@ -1,7 +1,7 @@
 """Published proportions of people by age and sex, each a share of stature, with their sources.
 
-Values at birth are about, by the same authors' curves drawn on, except the head: a quarter of the length (Stratz 1909), its breadth
-from the circumference of 34.5 cm (World Health Organization 2007).
+Values at birth are about, by the same authors' curves drawn on, except the head: a quarter of the length (Stratz 1909), its
+breadth from the circumference of 34.5 cm (World Health Organization 2007).
 """
 
 from __future__ import annotations
@@ -48,6 +48,16 @@ _GROWING: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
         (0.250, 0.221, 0.200, 0.182, 0.167, 0.158, 0.151, 0.147, 0.142, 0.137),
         (0.250, 0.221, 0.200, 0.182, 0.167, 0.158, 0.151, 0.146, 0.142, 0.138),
     ),
+    # About: Anderson, Blais & Green 1956 (Am J Phys Anthropol 14:287), growth of the normal foot.
+    "foot": (
+        (0.157, 0.157, 0.158, 0.158, 0.157, 0.156, 0.156, 0.157, 0.157, 0.154),
+        (0.157, 0.157, 0.158, 0.157, 0.156, 0.155, 0.155, 0.154, 0.150, 0.150),
+    ),
+    # About: Snyder et al. 1977, hand length.
+    "hand": (
+        (0.122, 0.116, 0.113, 0.110, 0.109, 0.109, 0.109, 0.109, 0.110, 0.110),
+        (0.122, 0.116, 0.113, 0.110, 0.109, 0.109, 0.109, 0.110, 0.110, 0.110),
+    ),
     # About: Snyder et al. 1977 (UM-HSRI-77-17), head breadth and shoulder (biacromial) breadth.
     "head_breadth": (
         (0.1880, 0.1680, 0.1560, 0.1340, 0.1220, 0.1120, 0.1050, 0.0990, 0.0930, 0.0885),
@@ -74,6 +84,8 @@ _GROWN: dict[str, tuple[float, float]] = {
     "span": (1.033, 1.027),
     "head_breadth": (0.0878, 0.0907),
     "biacromial": (0.2367, 0.2243),
+    "foot": (0.1544, 0.1511),
+    "hand": (0.1101, 0.1113),
     # About: Farkas 1994, vertex to gnathion; a stature is seven and a half heads.
     "head_height": (0.1320, 0.1340),
 }
