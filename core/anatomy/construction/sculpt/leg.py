@@ -101,6 +101,28 @@ def plafond(field: DistanceField, ankle: np.ndarray) -> DistanceField:
     return grid.field(values)
 
 
+def eminence(field: DistanceField, knee: np.ndarray) -> DistanceField:
+    """The right tibia with the two tubercles that stand between the condyles of the femur, about 8 mm high."""
+    grid = Grid.like(field)
+    top = np.argwhere(field.values > 0)[:, 2].max()
+    head = (
+        np.argwhere(field.values[:, :, top - int(0.012 / field.voxel)] > 0) * field.voxel + field.origin[:2]
+    )
+    centre = np.array([*((head.min(0) + head.max(0)) / 2 + [0.0, 0.002]), knee[2]])
+    near = grid.around(centre + np.array([[-0.02, -0.02, -0.04], [0.02, 0.02, 0.02]]), 0.0)
+    values, p = field.values.copy(), grid.points[near]
+    for aside in (-0.0055, 0.0055):
+        column = int((centre[0] + aside - field.origin[0]) / field.voxel)
+        row = int((centre[1] - field.origin[1]) / field.voxel)
+        level = np.flatnonzero(field.values[column, row] > 0).max() * field.voxel + field.origin[2]
+        foot = np.array([centre[0] + aside, centre[1], level - 0.003])
+        cone = capsule(
+            p, foot, foot + np.array([-0.1 * aside, 0.0, 0.0095]), 0.0075, 0.0016, flat=[0, 0.5, 0]
+        )
+        values[near] = union(values[near], cone, 0.005)
+    return grid.field(values)
+
+
 def sculpt(
     meshes: dict[str, trimesh.Trimesh], origins: dict[str, np.ndarray], wanted=None
 ) -> dict[str, Solid]:
@@ -121,6 +143,6 @@ def sculpt(
         voxel = recipe(name).voxel
         field = smoothed(mesh, voxel, 1.6 * voxel, 6, true_size=True)
         if name == "tibia":
-            field = plafond(field, origins["talus_r"])
+            field = eminence(plafond(field, origins["talus_r"]), origins["tibia_r"])
         solids[name] = shell(name, field, faces=faces.get(name, 380 if name.startswith("toe") else 750))
     return solids

@@ -207,14 +207,17 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     high = vertices[vertices[:, 2] > hip[2] - 0.02]
     great = high[high[:, 0].argmin()]
     neck_end = hip + 0.72 * (great - hip) + np.array([0, 0, -0.010])
-    solid = union(solid, sphere(p, hip, HEAD), 0.004)
+    solid = union(solid, sphere(p, hip, HEAD))
     solid = union(solid, capsule(p, hip, neck_end, 0.0150, 0.0165), 0.010)
     solid = union(solid, ellipsoid(p, great + np.array([0.007, 0.003, -0.004]), [0.010, 0.016, 0.020]), 0.010)
     shaft = vertices[np.abs(vertices[:, 2] - (hip[2] - 0.065)) < 0.02].mean(0)
-    solid = union(solid, ellipsoid(p, shaft + np.array([0.011, 0.011, 0.008]), [0.008, 0.009, 0.012]), 0.014)
+    solid = union(
+        solid, ellipsoid(p, shaft + np.array([0.0085, 0.010, 0.008]), [0.0065, 0.0075, 0.0105]), 0.016
+    )
     # Nothing of the neck stands over the head's own surface on the side of the socket.
-    far = (p - hip.astype(np.float32)) @ (_OPENING / np.linalg.norm(_OPENING)).astype(np.float32) < -0.004
-    solid = np.where(far, np.minimum(solid, sphere(p, hip, HEAD)), solid)
+    toward = (p - hip.astype(np.float32)) @ (_OPENING / np.linalg.norm(_OPENING)).astype(np.float32)
+    slack = 0.6 * np.maximum(toward + 0.006, 0) + 8 * np.maximum(toward - 0.004, 0)
+    solid = np.minimum(solid, sphere(p, hip, HEAD) + slack)
     low = vertices[vertices[:, 2] < knee[2] + 0.02]
     across, bottom = low[:, 0].mean(), low[:, 2].min()
     notch = capsule(
