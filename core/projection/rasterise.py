@@ -10,10 +10,15 @@ compute the same crossing, so that no pixel between them is counted twice or mis
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 # Pixels of the expanded table handled at once: bounds memory at about 50 bytes a pixel.
 _CHUNK = 1 << 21
+
+_PORTION = 1 << 15
+"""Triangles cut into rows at once on a processor."""
 
 
 def signed_thickness(
@@ -47,41 +52,79 @@ def signed_thickness(
     count = 1 if pictures is None else int(pictures.max()) + 1
     out = torch.zeros(channels, count * rows * cols, dtype=points.dtype, device=points.device)
     # A point lies in a row or column when its coordinate, rounded up, is that row or column.
-    column, row = points[:, 0].ceil().clamp_(0, cols), points[:, 1].ceil().clamp_(0, rows)
+    side, rise, depth = (points[:, axis].contiguous() for axis in range(3))
+    cells = side.ceil().clamp_(0, cols), rise.ceil().clamp_(0, rows)
     corner = faces.T.contiguous()
-    kept = _crossed(column, row, corner)
-    corner = corner.index_select(1, kept).long()
+    kept = _crossed(*cells, corner)
+    kinds = kept if groups is None else groups.index_select(0, kept)
+    table = None if weights is None else weights.to(points).T.contiguous()
+    scene = _Projected(side, rise, depth.reciprocal() if perspective else depth, cells[1])
+    # On a processor a part's tables stay in its cache.
+    portion = _PORTION if points.device.type == "cpu" else len(kept)
+    for first in range(0, len(kept), max(1, portion)):
+        part = slice(first, first + portion)
+        spans = _spans(scene, corner.index_select(1, kept[part]).long(), cols)
+        kind = kinds[part].index_select(0, spans.face)
+        start = spans.pixel
+        if pictures is not None:
+            start = start + pictures.index_select(0, kind) * (rows * cols)
+        _add(out, start, spans, None if table is None else table.index_select(1, kind), perspective)
+    if pictures is None:
+        return out.reshape(channels, rows, cols)
+    return out.reshape(channels, count, rows, cols).transpose(0, 1)
 
+
+@dataclass
+class _Projected:
+    """Vertices of a picture (V,): column, row, what is linear over the picture (depth or its inverse), and the row's cell."""
+
+    side: torch.Tensor
+    rise: torch.Tensor
+    value: torch.Tensor
+    cell: torch.Tensor
+
+
+@dataclass
+class _Spans:
+    """Runs of pixels that a triangle covers in a row (L,): triangle, first pixel, length, signed value there, gain a pixel."""
+
+    face: torch.Tensor
+    pixel: torch.Tensor
+    width: torch.Tensor
+    value: torch.Tensor
+    gain: torch.Tensor
+
+
+def _spans(scene: _Projected, corner: torch.Tensor, cols: int) -> _Spans:
+    """Cut triangles, by their corners int64 (3, K), into rows."""
+    rise = scene.rise
     # Corners from top to bottom; the parity of that order against the winding tells front from back.
-    rise = points[:, 1].contiguous()
     order = rise.index_select(0, corner.flatten()).view_as(corner).argsort(0)
     corner = corner.gather(0, order)
-    top, middle, bottom = (row.index_select(0, c).long() for c in corner)
-    winding = torch.where((order[1] - order[0]) % 3 == 1, -1.0, 1.0).to(points)
+    top, middle, bottom = (scene.cell.index_select(0, c).long() for c in corner)
+    winding = torch.where((order[1] - order[0]) % 3 == 1, -1.0, 1.0).to(rise)
     # The long edge of each triangle, then its upper and its lower short one.
     high, mid, low = corner
     upper_end, lower_end = torch.cat([high, high, mid]), torch.cat([low, mid, low])
     # An edge is computed from its lower-numbered end, the same way for both of its triangles.
     near, far = torch.minimum(upper_end, lower_end), torch.maximum(upper_end, lower_end)
-    value = points[:, 2].reciprocal() if perspective else points[:, 2]
-    start, level = rise.index_select(0, near), value.index_select(0, near)
-    side = points[:, 0].contiguous()
-    begin, drop = side.index_select(0, near), rise.index_select(0, far) - start
+    start, level = rise.index_select(0, near), scene.value.index_select(0, near)
+    begin, drop = scene.side.index_select(0, near), rise.index_select(0, far) - start
     # Columns and values at an edge's near end, and what they gain in a row.
-    lean = (side.index_select(0, far) - begin) / drop
-    gain = (value.index_select(0, far) - level) / drop
+    lean = (scene.side.index_select(0, far) - begin) / drop
+    gain = (scene.value.index_select(0, far) - level) / drop
 
     # One line per triangle and row: where the long edge and the upper or lower short edge cross it.
     heights = bottom - top
     face = torch.repeat_interleave(heights)
-    line = torch.arange(len(face), device=points.device)
+    line = torch.arange(len(face), device=rise.device)
     line = line - (heights.cumsum(0) - heights - top).index_select(0, face)
-    short = face + len(kept) * (1 + (line >= middle.index_select(0, face)).long())
+    short = face + corner.shape[1] * (1 + (line >= middle.index_select(0, face)).long())
 
     def crossing(
         edge: torch.Tensor, line: torch.Tensor, at: torch.Tensor, per_row: torch.Tensor
     ) -> torch.Tensor:
-        below = line.to(points) - start.index_select(0, edge)
+        below = line.to(rise) - start.index_select(0, edge)
         return torch.addcmul(at.index_select(0, edge), below, per_row.index_select(0, edge))
 
     long_x, short_x = crossing(face, line, begin, lean), crossing(short, line, begin, lean)
@@ -100,17 +143,14 @@ def signed_thickness(
     # Value as a line over the columns, between the two crossings and never beyond them.
     gradient = sign * (short_value - long_value) / (short_x - long_x)
     offset = sign * torch.where(swapped, short_value, long_value) + gradient * (first - left)
-    first_pixel = line * cols + first.long()
-    widths = widths.long()
-    factor = None
-    if weights is not None:
-        kind = kept.index_select(0, face)
-        kind = kind if groups is None else groups.index_select(0, kind)
-        factor = weights.to(points).T.index_select(1, kind)
-        if pictures is not None:
-            first_pixel += pictures.index_select(0, kind) * (rows * cols)
+    return _Spans(face, line * cols + first.long(), widths.long(), offset, gradient)
 
-    ends = widths.cumsum(0)
+
+def _add(
+    out: torch.Tensor, start: torch.Tensor, spans: _Spans, factor: torch.Tensor | None, perspective: bool
+) -> None:
+    """Add spans from their first pixels (L,) on to pictures (C, pixels), times a factor (C, L) a channel."""
+    ends = spans.width.cumsum(0)
     total = int(ends[-1]) if len(ends) else 0
     lower = 0
     while lower < len(ends):
@@ -120,21 +160,20 @@ def signed_thickness(
             limit = torch.tensor(before + _CHUNK, device=ends.device)
             upper = max(lower + 1, int(torch.searchsorted(ends, limit, right=True)))
         part = slice(lower, upper)
-        run = widths[part]
+        run = spans.width[part]
         span = torch.repeat_interleave(run)
-        step = torch.arange(len(span), device=points.device)
+        step = torch.arange(len(span), device=ends.device)
         step = step - (ends[part] - run - before).index_select(0, span)
-        depth = torch.addcmul(offset[part].index_select(0, span), gradient[part].index_select(0, span), step)
+        depth = torch.addcmul(
+            spans.value[part].index_select(0, span), spans.gain[part].index_select(0, span), step
+        )
         if perspective:
             depth = depth.reciprocal_()
-        pixel = first_pixel[part].index_select(0, span).add_(step)
-        for channel in range(channels):
+        pixel = start[part].index_select(0, span).add_(step)
+        for channel in range(len(out)):
             amount = depth if factor is None else depth * factor[channel, part].index_select(0, span)
             out[channel].index_add_(0, pixel, amount)
         lower = upper
-    if pictures is None:
-        return out.reshape(channels, rows, cols)
-    return out.reshape(channels, count, rows, cols).transpose(0, 1)
 
 
 def _crossed(column: torch.Tensor, row: torch.Tensor, corner: torch.Tensor) -> torch.Tensor:
