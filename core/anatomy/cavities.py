@@ -317,12 +317,12 @@ def _sausage(course: np.ndarray, section: np.ndarray, radius: float, length: flo
 def _bowel(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights and faces of the gas as one person has it at one time: stomach, stretches of colon, bubbles in stool, rectum."""
     rng = np.random.default_rng(seed)
-    parts = []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
     for direction, reach, stations in _COLON.values():
         if rng.random() > 0.55 and parts:
             continue
-        points = [_at(level, front=1, width=side, depth=ahead) for side, ahead, level in stations]
-        course = _smooth(np.stack(points), 40)
+        way = [_at(level, front=1, width=side, depth=ahead) for side, ahead, level in stations]
+        course = _smooth(np.stack(way), 40)
         middle = stations[1][2]
         section = np.stack([_at(middle, **{axis: 1.0}) for axis in _SECTIONS[direction]])
         radius, length = rng.uniform(0.010, 0.020), min(rng.uniform(0.03, 0.12), 0.9 * reach)

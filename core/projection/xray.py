@@ -158,8 +158,13 @@ def _shrunk(picture: torch.Tensor, factor: int) -> torch.Tensor:
     """Mean of squares of ``factor`` pixels, float (..., rows, cols) to (..., rows / factor, cols / factor)."""
     if factor == 1:
         return picture
-    rows = sum(picture[..., i::factor, :] for i in range(factor))
-    return sum(rows[..., i::factor] for i in range(factor)) / factor**2
+    rows = picture[..., ::factor, :].clone()
+    for i in range(1, factor):
+        rows += picture[..., i::factor, :]
+    out = rows[..., ::factor].clone()
+    for i in range(1, factor):
+        out += rows[..., i::factor]
+    return out / factor**2
 
 
 @functools.lru_cache(maxsize=4)
