@@ -170,9 +170,10 @@ def sample_changes(rng: np.random.Generator, years: float, gender: float, weight
     # These thin the flesh over a bone when negative.
     out |= {name: some(0.22, -0.15, 0.5) for name in _BONY}
     if gender > 0.5:
-        out |= {name: grown * some(0.35, -0.5, 0.8) for name in _BREAST}
+        out |= {name: grown * some(0.35, -0.5 if "_" in name else -0.1, 0.8) for name in _BREAST}
         out["breast_lift"] -= 0.5 * aged
     out["lips"] = max(out["lips"], -0.3)
+    out["waist"] = max(out["waist"], -0.15)
     for name in (
         "pectorals",
         "back_muscle",
@@ -182,7 +183,7 @@ def sample_changes(rng: np.random.Generator, years: float, gender: float, weight
         "thigh_muscle",
         "shank_muscle",
     ):
-        out[name] = grown * some(0.25, -0.2, 0.6)
+        out[name] = grown * some(0.25, -0.1, 0.6)
     out["belly"] += fat * float(rng.uniform(0.0, 0.7 - 0.4 * gender))
     out["slack_belly"] += (0.5 * fat + 0.4 * aged) * float(rng.uniform(0.0, 1.0))
     out["slack_groin"] = 0.5 * fat * float(rng.uniform(0.0, 1.0))
