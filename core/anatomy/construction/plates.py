@@ -12,7 +12,7 @@ from maskel_core.anatomy.construction.sculpt.solid import Epiphysis
 
 _ENDS: dict[str, list[tuple[str, float, float, float, float]]] = {
     "femur": [("low", 0.072, 3.0, -0.1, 17.0)],
-    "tibia": [("high", 0.062, 3.0, 0.0, 16.5), ("low", 0.040, 2.6, 0.6, 16.0)],
+    "tibia": [("high", 0.062, 3.0, 0.0, 16.5), ("low", 0.050, 2.6, 0.6, 16.0)],
     "fibula": [("high", 0.058, 2.4, 3.5, 17.0), ("low", 0.062, 2.4, 1.2, 16.0)],
     "humerus": [("high", 0.115, 2.8, 0.2, 17.5), ("low", 0.055, 2.4, 1.5, 14.5)],
     "radius": [("low", 0.050, 2.4, 1.1, 16.8), ("high", 0.035, 2.0, 5.0, 15.0)],

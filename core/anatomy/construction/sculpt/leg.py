@@ -22,6 +22,8 @@ TOES = ((1, 7, 2), (2, 8, 3, 1), (3, 11, 5, 4), (4, 13, 9, 6), (5, 14, 12, 10))
 
 _SPACE = 0.0018
 """Joint space in the foot, metres: 1.5 to 2 mm on radiographs of adults."""
+_GROWN = {"tarsal": 0.0020, "toe": 0.0010, "metatarsal": 0.0005}
+"""How much the source's small bones of the foot are grown before they make room for each other, metres."""
 
 
 def toe_chain(toe: tuple[int, ...]) -> list[str]:
@@ -141,7 +143,9 @@ def sculpt(
         if wanted is not None and name not in wanted:
             continue
         voxel = recipe(name).voxel
-        field = smoothed(mesh, voxel, 1.6 * voxel, 6, true_size=True)
+        field = smoothed(mesh, voxel, 1.6 * voxel, 9, true_size=True)
+        grown = next((size for part, size in _GROWN.items() if name.startswith(part)), 0.0)
+        field = DistanceField(field.values + np.float32(grown), field.origin, field.voxel)
         if name == "tibia":
             field = eminence(plafond(field, origins["talus_r"]), origins["tibia_r"])
         solids[name] = shell(name, field, faces=faces.get(name, 380 if name.startswith("toe") else 750))
