@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from maskel_core.evaluation.run import markdown_table
+from maskel_core.evaluation.report import markdown_table
+from maskel_core.models import MaskTransformer
 from maskel_core.models.store import WEIGHTS, export_model, load_model
 from torch import nn
 
@@ -24,14 +25,26 @@ Makes a whole-body X-ray (bone and soft-tissue line integrals) and 27 joints fro
 
 - Architecture: {architecture}, {parameters:.1f} M parameters, {size} x {size} pixels inside, {megabytes:.1f} MiB.
 - Trained on {samples} simulated pairs (parametric bodies with fitted skeletons, projected by Beer-Lambert), no patient data.
-- Beside the codes of the codebook the decoder gets the continuous tokens and the mask at every scale, unlike the paper's model,
-  which sends everything through the codes; `maskel-256` is that configuration.
-- Knows: people from about eight years on, thin to stout, standing to acting, any yaw, unclothed silhouettes.
-  Does not know: infants, very heavy people, clothes, hair, props, stylised proportions.
+{notes}
 - Training: {training}.
 - Not a medical device: bones are plausible for a silhouette, they are nobody's.
 
 """
+
+
+CODEBOOK_NOTES = """\
+- Beside the codes of the codebook the decoder gets the continuous tokens and the mask at every scale, unlike the paper's model,
+  which sends everything through the codes; `maskel-256` is that configuration.
+- Knows: people from about eight years on, thin to stout, standing to acting, any yaw, unclothed silhouettes.
+  Does not know: infants, very heavy people, clothes, hair, props, stylised proportions."""
+
+TRANSFORMER_NOTES = """\
+- A transformer on 16 x 16 tokens, no codebook, a convolutional decoder led by the mask; a mirrored mask has the mirrored
+  answer.
+- Takes the view (front, back, left, right) where it is known; else front is taken for what a silhouette leaves open, so
+  that a body seen from behind has its left and right named the wrong way round.
+- Says how far each pixel of the bone layer may be off.
+- Knows the bodies, poses, clothes and views that `maskel data gallery` shows."""
 
 
 def export_run(run: Path | str, target: Path | str, report: Path | str | None = None) -> Path:
@@ -84,6 +97,7 @@ def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | No
         parameters=sum(p.numel() for p in model.parameters()) / 1e6,
         size=model.config.sample_size,  # type: ignore[union-attr]
         megabytes=(target / WEIGHTS).stat().st_size / 2**20,
+        notes=TRANSFORMER_NOTES if isinstance(model, MaskTransformer) else CODEBOOK_NOTES,
         samples=report["training_samples"] if report else "several thousand",
         training=training_summary(run),
     )

@@ -41,7 +41,8 @@ def train(
         resume: Go on where an earlier run in ``out`` stopped.
         stop_after: Stop a stage after so many steps of this call; for tests.
         **changes: Fields of `TrainingConfig` to override: ``data``, ``threads``, ``seed``, ``limit``; and
-            ``autoencoder_seconds``, ``generator_seconds`` for the stages' time budgets.
+            ``autoencoder_seconds``, ``generator_seconds`` for the stages' time budgets, ``warm_start`` for the
+            model that the main stage starts from.
 
     Returns:
         Folder of the trained model.
@@ -144,6 +145,10 @@ def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingCo
     for key, value in changes.items():
         if value is None:
             continue
+        if key == "warm_start":
+            if config.generator is not None:
+                config.generator.warm_start = str(value)
+            continue
         name, _, rest = key.partition("_")
         part = getattr(config, name, None) if rest == "seconds" else None
         if rest == "seconds":
@@ -238,6 +243,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--autoencoder-seconds", type=float)
     parser.add_argument("--generator-seconds", type=float)
+    parser.add_argument("--warm-start")
+    parser.add_argument("--stream", type=float)
+    parser.add_argument("--stream-workers", type=int)
     given = vars(parser.parse_args(arguments))
     folder = train(given.pop("config"), given.pop("out"), given.pop("resume"), **given)
     print(json.dumps({"model": str(folder)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from maskel_core.data.sample import VIEWS_PER_BODY, make_sample, split_of
 from maskel_core.models import CONFIGURATIONS, DiffusionXray
 from maskel_core.training import losses
 from maskel_core.training.config import LossConfig, StageConfig, TrainingConfig
+from maskel_core.training.export import export_run
 from maskel_core.training.loop import make_autocast
 from maskel_core.training.run import make_source, open_stores, train
 from maskel_core.training.sources import (
@@ -215,3 +217,24 @@ def test_diffusion_learns_and_answers_the_same_twice(store):
     assert torch.equal(made, model(batch.mask).xray)
     truth = model.scaling.normalise(batch.integrals)
     assert (made - truth).abs().mean() < 0.5 * (torch.rand_like(truth) - truth).abs().mean()
+
+
+def test_a_base_run_goes_through_both_sizes_and_ships(tmp_path):
+    shards = write_shards(tmp_path / "shards", {"train": 4, "val": 2}, size=128)
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'model = "tiny-base"\nprecision = "float32"\n[generator]\nbatch = 2\nmax_steps = 6\nfine_start = 0.5\n'
+        "[losses]\nfeature_layers = []\ncontrast = 1.0\nadversarial_start = 0.4\n"
+    )
+    first = train(path, tmp_path / "first", data=shards)
+    second = train(path, tmp_path / "second", data=shards, warm_start=str(first))
+    lines = [json.loads(line) for line in (tmp_path / "second" / "log.jsonl").read_text().splitlines()]
+    assert "fine_l1" in lines[0]
+    assert "crispness" in lines[-1]["review"]
+    assert (
+        lines[-1]["review"]["l1"]
+        < 1.2 * json.loads((tmp_path / "first" / "log.jsonl").read_text().splitlines()[-1])["review"]["l1"]
+    )
+    shipped = export_run(tmp_path / "second", tmp_path / "maskel-base")
+    assert "no codebook" in (shipped / "README.md").read_text()
+    assert second.exists()
