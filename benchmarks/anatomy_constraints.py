@@ -1,8 +1,9 @@
 """Does every skeleton obey the rules of the trade? Random bodies in random poses, measured.
 
-    python benchmarks/anatomy_constraints.py [--count 1000] [--seed 11]
+    python benchmarks/anatomy_constraints.py [--count 1000] [--seed 11] [--joints 200]
 
-Writes docs/measurements/anatomy_constraints.json. Needs trimesh, embreex and rtree.
+Writes docs/measurements/anatomy_constraints.json. Needs trimesh, embreex and rtree. Every joint of the asset is measured in the
+first ``--joints`` figures; bones that may not touch, segment lengths and mirror images in all.
 """
 
 from __future__ import annotations
@@ -15,19 +16,6 @@ import numpy as np
 import report
 import torch
 
-JOINTS = {
-    "hip": ("hip_bone_r", "femur_r"),
-    "knee": ("femur_r", "tibia_r"),
-    "ankle": ("tibia_r", "talus_r"),
-    "shoulder": ("scapula_r", "humerus_r"),
-    "elbow": ("humerus_r", "ulna_r"),
-    "wrist": ("radius_r", "lunate_r"),
-    "finger": ("3mc_r", "3proxph_r"),
-    "sacroiliac": ("hip_bone_r", "sacrum"),
-    "l4_l5": ("l4", "l5"),
-    "t6_t7": ("t6", "t7"),
-    "c4_c5": ("c4", "c5"),
-}
 SEGMENTS = {
     "thigh": ("hip_l", "knee_l", "upperleg01.L", "lowerleg01.L"),
     "shank": ("knee_l", "ankle_l", "lowerleg01.L", "foot.L"),
@@ -42,15 +30,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--joints", type=int, default=200)
     parser.add_argument("--out", type=Path, default=report.FOLDER)
     options = parser.parse_args()
     facts = report.machine()
     from maskel_core.anatomy.asset import default_anatomy
+    from maskel_core.anatomy.construction.tuck import open_vertices
     from maskel_core.anatomy.figure import sample_figure
-    from maskel_core.anatomy.joints import JOINT_NAMES
 
     anatomy = default_anatomy()
     outer = outer_meshes(anatomy)
+    open_skin = open_vertices(anatomy)
+    bones = anatomy.names["bones"]
+    joints = [tuple(bones[i] for i in pair) for pair in anatomy["seat.bones"].tolist()]
+    joints += [(f"hip_bone_{s}", other) for s in "rl" for other in (f"femur_{s}", "sacrum")]
     rows = []
     for index in range(options.count):
         figure = sample_figure(
@@ -58,21 +51,20 @@ def main() -> int:
             np.random.default_rng([options.seed, index, 0]),
             np.random.default_rng([options.seed, index, 1]),
         )
-        row = under_skin(anatomy, figure, outer)
-        row["pose"] = figure.pose.name
-        row["years"] = round(figure.years, 1)
-        row["gaps_mm"] = {name: gap(figure, outer, *pair) for name, pair in JOINTS.items()}
-        places = figure.landmarks
-        posed = figure.transforms
-        row["segments"] = {}
-        for name, (a, b, start, stop) in SEGMENTS.items():
-            bone = float((places[JOINT_NAMES.index(a)] - places[JOINT_NAMES.index(b)]).norm())
-            heads = figure.shape.heads[0]
-            ends = [
-                posed[i, :, :3] @ heads[i] + posed[i, :, 3]
-                for i in (anatomy.joint(start), anatomy.joint(stop))
-            ]
-            row["segments"][name] = round(bone / float((ends[0] - ends[1]).norm()) - 1, 5)
+        row = under_skin(anatomy, figure, outer, open_skin)
+        row["pose"], row["years"], row["style"] = (
+            figure.pose.name,
+            round(figure.years, 1),
+            figure.person.style,
+        )
+        row["gaps_mm"] = {}
+        if index < options.joints:
+            row["gaps_mm"] = {f"{a} {b}": gap(figure, outer, a, b) for a, b in joints}
+        row["ribs_to_pelvis_mm"] = min(
+            gap(figure, outer, f"rib{i}_{s}", f"hip_bone_{s}") for s in "rl" for i in (10, 11, 12)
+        )
+        row["mirror_mm"] = mirror_error(anatomy, figure)
+        row["segments"] = segment_errors(anatomy, figure)
         rows.append(row)
         if (index + 1) % 50 == 0:
             print(f"{index + 1} of {options.count}", flush=True)
@@ -86,6 +78,43 @@ def main() -> int:
     for name, value in result.items():
         print(name, value)
     return 0
+
+
+def segment_errors(anatomy, figure) -> dict[str, float]:
+    """Length of each limb segment between the bones' named joints relative to that between the body's joints, less one."""
+    from maskel_core.anatomy.joints import JOINT_NAMES
+
+    errors = {}
+    heads = figure.shape.heads[0]
+    for name, (a, b, start, stop) in SEGMENTS.items():
+        for side in "lr":
+            places = [figure.landmarks[JOINT_NAMES.index(f"{n[:-1]}{side}")] for n in (a, b)]
+            joints = [anatomy.joint(f"{n[:-1]}{side.upper()}") for n in (start, stop)]
+            ends = [figure.transforms[i, :, :3] @ heads[i] + figure.transforms[i, :, 3] for i in joints]
+            length = float((places[0] - places[1]).norm())
+            errors[f"{name}_{side}"] = round(length / float((ends[0] - ends[1]).norm()) - 1, 5)
+    return errors
+
+
+def mirror_error(anatomy, figure) -> float:
+    """Farthest that a bone or skin vertex of the figure in the mirrored pose lies from the mirror image of the figure, mm."""
+    from maskel_core.anatomy.figure import make_figure
+    from maskel_core.anatomy.pose import mirrored
+
+    other = make_figure(anatomy, figure.person, mirrored(figure.pose))
+    flip = torch.tensor([-1.0, 1.0, 1.0])
+    skin = (other.skin[anatomy["body.mirror"]] - figure.skin * flip).norm(dim=1).max()
+    swapped = [n[:-2] + {"_l": "_r", "_r": "_l"}.get(n[-2:], n[-2:]) for n in joint_names()]
+    order = [joint_names().index(n) for n in swapped]
+    joints = (other.landmarks[order] - figure.landmarks * flip).norm(dim=1).max()
+    return round(1e3 * float(torch.maximum(skin, joints)), 4)
+
+
+def joint_names() -> list[str]:
+    """Names of the joints in their order."""
+    from maskel_core.anatomy.joints import JOINT_NAMES
+
+    return list(JOINT_NAMES)
 
 
 def outer_meshes(anatomy) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -104,7 +133,7 @@ def outer_meshes(anatomy) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return out
 
 
-def under_skin(anatomy, figure, outer) -> dict[str, object]:
+def under_skin(anatomy, figure, outer, open_skin) -> dict[str, object]:
     """Share of bone vertices outside the posed skin, and how far the farthest lies, mm; a tenth of the vertices."""
     import trimesh
 
@@ -120,12 +149,16 @@ def under_skin(anatomy, figure, outer) -> dict[str, object]:
         winding = np.bincount(ray, weights=leaving, minlength=len(points))
         votes += winding > 0.5
     out = (votes < 2).nonzero()[0]
-    # The skin has a mouth within: what no straight line from outside reaches is not outside.
-    out = np.array([i for i in out if seen_from_outside(skin, points[i])], dtype=int)
+    # The skin lines mouth and eye sockets: what is nearest to a lining, or out of sight from outside, is not outside.
+    distance = np.zeros(0)
+    if len(out):
+        _, distance, triangle = trimesh.proximity.closest_point(skin, points[out])
+        bare = open_skin[skin.faces[triangle]].any(1)
+        bare &= [seen_from_outside(skin, point) for point in points[out]]
+        out, distance = out[bare], distance[bare]
     depth = 0.0
     worst = ""
     if len(out):
-        _, distance, _ = trimesh.proximity.closest_point(skin, points[out])
         depth, worst = float(distance.max()) * 1e3, str(owner[out][distance.argmax()])
     return {"outside": len(out) / len(points), "depth_mm": round(depth, 2), "worst": worst}
 
@@ -171,19 +204,44 @@ def summarise(rows: list[dict]) -> dict[str, object]:
         if row["depth_mm"] > 2:
             worst[row["worst"]] = worst.get(row["worst"], 0) + 1
     result["bones_farthest_outside"] = dict(sorted(worst.items(), key=lambda item: -item[1])[:10])
-    result["gaps_mm"] = {}
-    for name in JOINTS:
-        values = np.array([r["gaps_mm"][name] for r in rows])
-        result["gaps_mm"][name] = {
-            "p5": round(float(np.quantile(values, 0.05)), 2),
-            "median": round(float(np.median(values)), 2),
-            "p95": round(float(np.quantile(values, 0.95)), 2),
-            "within_1_to_8": round(float(((values >= 1) & (values <= 8)).mean()), 3),
+    result |= summarise_joints([r["gaps_mm"] for r in rows if r["gaps_mm"]])
+    ribs = np.array([r["ribs_to_pelvis_mm"] for r in rows])
+    result["ribs_clear_of_the_pelvis"] = round(float((ribs > 0).mean()), 4)
+    result["ribs_to_pelvis_mm"] = {"min": float(ribs.min()), "median": round(float(np.median(ribs)), 1)}
+    result["mirror_error_mm_max"] = max(r["mirror_mm"] for r in rows)
+    result["segment_error"] = {}
+    for name in rows[0]["segments"]:
+        values = np.array([abs(r["segments"][name]) for r in rows])
+        result["segment_error"][name] = {
+            "median": round(float(np.median(values)), 4),
+            "p95": round(float(np.quantile(values, 0.95)), 4),
+            "within_1_percent": round(float((values <= 0.01).mean()), 3),
         }
-    result["segment_error"] = {
-        name: round(float(np.mean([abs(r["segments"][name]) for r in rows])), 4) for name in SEGMENTS
-    }
     return result
+
+
+def summarise_joints(rows: list[dict[str, float]]) -> dict[str, object]:
+    """Joint spaces, left and right together: all of them, and each kind."""
+    kinds: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            kinds.setdefault(name.replace("_r", "").replace("_l", ""), []).append(value)
+    every = np.concatenate([np.array(v) for v in kinds.values()])
+    out: dict[str, object] = {
+        "figures_whose_joints_are_measured": len(rows),
+        "joint_spaces_within_1_to_8_mm": round(float(((every >= 1) & (every <= 8)).mean()), 4),
+        "joint_spaces_above_0_mm": round(float((every > 0).mean()), 4),
+        "joint_spaces_mm": {},
+    }
+    for name, values in kinds.items():
+        spaces = np.array(values)
+        out["joint_spaces_mm"][name] = {
+            "p5": round(float(np.quantile(spaces, 0.05)), 2),
+            "median": round(float(np.median(spaces)), 2),
+            "p95": round(float(np.quantile(spaces, 0.95)), 2),
+            "within_1_to_8": round(float(((spaces >= 1) & (spaces <= 8)).mean()), 3),
+        }
+    return out
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import torch
+from maskel_core.anatomy.balls import with_left_balls
 from maskel_core.anatomy.dimorphism import with_left_shift
 from maskel_core.errors import MaskelError
 from safetensors import safe_open
@@ -26,7 +27,7 @@ class Anatomy:
     ``bone.joint_indices`` (B, 2), ``bone.end_joints`` (B, 2), ``bone.youngest`` the least body parameter ``age`` that they are
     fitted for, ``landmark.*`` for the named joints, ``anchor.*`` for the ends of bones that must meet their neighbours,
     ``seat.*`` and ``slot.*`` for the joints that bones are seated in (see ``construction.seats``), ``cover.*`` for the skin
-    over bones (see ``construction.covers``).
+    over bones (see ``construction.covers``), ``ball.*`` for the hips' heads and sockets (see ``balls``).
     Changes: ``change.vertex`` (N,), ``change.owner`` (N,) and ``change.shift`` (N, 3): local displacements of the skin.
     Pieces, the closed surfaces of the bones (P): ``piece.bone``, ``piece.inside`` and ``piece.outside`` (tissues that begin and
     end where a ray enters), ``piece.kind`` (see ``maskel_core.anatomy.age``), ``piece.appears``, ``piece.closes`` (years),
@@ -126,6 +127,8 @@ def with_left_side(tensors: dict[str, torch.Tensor], bones: list[str]) -> dict[s
     out["bone.face_piece"] = torch.cat([face_piece, new_piece[face_piece[turned]]])
     if "seat.bones" in tensors:
         out |= _mirrored_seats(tensors, left_of)
+    if "ball.bone" in tensors:
+        out |= with_left_balls(tensors, left_of, renumber)
     if "cover.bone" in tensors:
         out |= _mirrored_covers(tensors, left_of, renumber)
     return out

@@ -15,9 +15,9 @@ _LEAST, _MOST = 0.0022, 0.0060
 """Joint space that is left alone, metres: real ones are 1 to 8 mm wide (radiographic joint space with its cartilage)."""
 _SOFT = 0.0005
 _FARTHEST = 0.012
-_SEARCHES, _STEPS = 2, 6
-_CLOSEST = 20
-"""Samples of each surface, nearest to the other one, that a search keeps for its steps."""
+_STEPS = 8
+_CLOSEST = 16
+"""Samples of each surface, nearest to the other one, that are followed."""
 
 
 def seat_bones(anatomy: Anatomy, maps: torch.Tensor) -> torch.Tensor:
@@ -60,26 +60,24 @@ def _seat_body(anatomy: Anatomy, maps: torch.Tensor) -> torch.Tensor:
     crowd = ready.new_zeros(len(anatomy["slot.mobility"]))
     crowd = crowd.index_add(0, own.reshape(-1), (ready > 0).to(ready).reshape(-1)).clamp(min=1).sqrt()
 
+    pairs = _closest_pairs(placed, normals, far)
+    out = torch.nn.functional.normalize(placed[:, 0].mean(1) - placed[:, 1].mean(1), dim=1)
     shift = maps.new_zeros(len(crowd), 3)
-    for _ in range(_SEARCHES):
-        near, away = shift[slots].unsqueeze(3).unbind(2)
-        here = placed + torch.lerp(near, away, far.unsqueeze(-1))
-        pairs = _closest_pairs(here, normals, far)
-        start = shift
-        for _ in range(_STEPS):
-            clearance = pairs.clearance(shift[slots] - start[slots])
-            least = clearance.amin(1, keepdim=True)
-            share = torch.softmax((least - clearance) / _SOFT, dim=1)
-            soft = (share * clearance).sum(1)
-            # A ball held on all sides has no way out: the clearer the direction, the farther the step.
-            direction = (share.unsqueeze(-1) * pairs.facing).sum(1)
-            step = torch.where(soft < _LEAST, _LEAST - soft, (_MOST - soft).clamp(max=0.0)).clamp(
-                -0.003, 0.003
-            )
-            move = (step.unsqueeze(1) * direction)[:, None] * part.unsqueeze(-1)
-            moved = torch.zeros_like(shift).index_add(0, own.reshape(-1), move.reshape(-1, 3))
-            shift = shift + moved / crowd.unsqueeze(1)
-            shift = shift * (_FARTHEST / shift.norm(dim=1, keepdim=True).clamp(min=_FARTHEST))
+    for _ in range(_STEPS):
+        clearance = pairs.clearance(shift[slots])
+        least = clearance.amin(1, keepdim=True)
+        share = torch.softmax((least - clearance) / _SOFT, dim=1)
+        soft = (share * clearance).sum(1)
+        # Where the surfaces that touch face each other from both sides, a bone leaves its joint the way it lies in it.
+        direction = (share.unsqueeze(-1) * pairs.facing).sum(1)
+        clear = direction.norm(dim=1, keepdim=True)
+        way = torch.nn.functional.normalize(direction + (1 - clear).clamp(min=0) * out, dim=1)
+        gain = (way * direction).sum(1, keepdim=True).clamp(min=0.4)
+        step = torch.where(soft < _LEAST, _LEAST - soft, (_MOST - soft).clamp(max=0.0)).clamp(-0.003, 0.003)
+        move = (step.unsqueeze(1) / gain * way)[:, None] * part.unsqueeze(-1)
+        moved = torch.zeros_like(shift).index_add(0, own.reshape(-1), move.reshape(-1, 3))
+        shift = shift + moved / crowd.unsqueeze(1)
+        shift = shift * (_FARTHEST / shift.norm(dim=1, keepdim=True).clamp(min=_FARTHEST))
     near, away = shift[anatomy["slot.of_bone"]].unbind(1)
     return move_ends(anatomy, maps, near, away)
 
@@ -114,7 +112,8 @@ class _Pairs:
 
 def _closest_pairs(here: torch.Tensor, normals: torch.Tensor, far: torch.Tensor) -> _Pairs:
     """The samples (S, 2, N, 3) of either surface that lie nearest to the other, and what they lie nearest to."""
-    apart = torch.cdist(here[:, 0], here[:, 1])
+    here = here - here.mean((1, 2), keepdim=True)
+    apart = torch.cdist(here[:, 0], here[:, 1], compute_mode="use_mm_for_euclid_dist")
     columns: dict[str, list[torch.Tensor]] = {"offset": [], "facing": [], "far": [], "spacing": []}
     for side in (0, 1):
         distance, nearest = (apart if side == 0 else apart.transpose(1, 2)).min(2)
@@ -138,5 +137,5 @@ def _take(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 
 def _spacing(points: torch.Tensor) -> torch.Tensor:
     """Distance between neighbouring samples of each surface (S, N, 3), from a few of them: (S,)."""
-    apart = torch.cdist(points[:, ::8], points)
-    return apart.topk(2, dim=-1, largest=False).values[..., 1].mean(-1)
+    apart = (points[:, ::16, None] - points[:, None]).square().sum(-1)
+    return apart.topk(2, dim=-1, largest=False).values[..., 1].sqrt().mean(-1)

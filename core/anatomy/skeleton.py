@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from maskel_core.anatomy.age import PIECE_KINDS, nucleus_size
 from maskel_core.anatomy.asset import Anatomy
+from maskel_core.anatomy.balls import round_balls
 from maskel_core.anatomy.body import Shape, rest_shape, shape_coefficients
 from maskel_core.anatomy.dimorphism import sexed
 from maskel_core.anatomy.joints import JOINT_NAMES
@@ -57,9 +58,12 @@ class Skeleton:
         # Column by column: several times faster than a product of small matrices for every vertex.
         x, y, z = points
         entry = self.maps[body].flatten(1).T.index_select(1, owner).unflatten(0, (3, 4))
-        return torch.stack(
+        posed = torch.stack(
             [row[3].addcmul(row[0], x).addcmul_(row[1], y).addcmul_(row[2], z) for row in entry]
-        ).T
+        )
+        if "ball.bone" in anatomy:
+            posed = round_balls(anatomy, points, posed, self.maps[body])
+        return posed.T
 
 
 @functools.lru_cache(maxsize=4)

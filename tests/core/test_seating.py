@@ -7,13 +7,14 @@ import pytest
 import torch
 import trimesh
 from maskel_core.anatomy.asset import Anatomy, default_anatomy
+from maskel_core.anatomy.balls import round_balls
 from maskel_core.anatomy.cover import cover_bones, vertex_normals
 from maskel_core.anatomy.figure import make_figure
 from maskel_core.anatomy.person import make_person
 from maskel_core.anatomy.pose import Limb, Pose
 from maskel_core.anatomy.seating import move_ends, seat_bones
 
-SAMPLES = 112
+SAMPLES = 96
 
 
 def two_balls(gap: float, mobility: tuple[float, float]) -> tuple[Anatomy, torch.Tensor]:
@@ -141,3 +142,29 @@ def test_femoral_heads_stay_in_their_sockets_when_the_hips_bend() -> None:
         for figure in (straight, bent):
             apart = torch.cdist(figure.bones[chosen[0]], figure.bones[chosen[1]]).min()
             assert 0.001 < float(apart) < 0.008
+
+
+def test_ball_joints_stay_round_and_even_under_maps_that_stretch() -> None:
+    ball = trimesh.creation.icosphere(3, radius=0.022)
+    points = torch.tensor(np.asarray(ball.vertices)).float()
+    count = len(points)
+    both = torch.cat([points, 1.25 * points]).T
+    maps = torch.eye(3, 4).repeat(2, 1, 1)
+    maps[0, :, :3] = torch.diag(torch.tensor([0.95, 0.95, 1.2]))
+    maps[1, :, :3] = torch.diag(torch.tensor([1.0, 0.85, 0.95]))
+    maps[:, 0, 3] = 0.1
+    owner = torch.arange(2).repeat_interleave(count)
+    tensors = {
+        "ball.bone": torch.tensor([[0, 1]]),
+        "ball.centre": torch.zeros(1, 2, 3),
+        "ball.vertex": torch.arange(2 * count),
+        "ball.owner": owner,
+        "ball.share": torch.ones(2 * count),
+    }
+    posed = torch.einsum("nij,jn->in", maps[owner][..., :3], both) + maps[owner][..., 3].T
+    head, socket = round_balls(tensors, both, posed, maps).T.split(count)
+    radius = [(part - torch.tensor([0.1, 0.0, 0.0])).norm(dim=1) for part in (head, socket)]
+    assert float(radius[0].std()) < 1e-6
+    assert float(radius[1].std()) < 1e-6
+    assert float(radius[1].mean() / radius[0].mean()) == pytest.approx(1.25, rel=1e-4)
+    assert 0.9 < float(radius[0].mean()) / 0.022 < 1.0

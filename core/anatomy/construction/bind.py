@@ -10,6 +10,7 @@ from maskel_core.anatomy.construction.bones import TOES, bindings
 from maskel_core.anatomy.construction.covers import build_covers
 from maskel_core.anatomy.construction.fit import SkeletonFit
 from maskel_core.anatomy.construction.piece import Piece
+from maskel_core.anatomy.construction.sculpt.pelvis import HEAD
 from maskel_core.anatomy.construction.symmetry import mirror_images
 from maskel_core.anatomy.construction.tuck import open_vertices
 from maskel_core.anatomy.joints import JOINT_NAMES
@@ -185,4 +186,40 @@ def landmarks(fit: SkeletonFit) -> dict[str, tuple[str, np.ndarray]]:
         "ankle": ("talus", o["talus_r"]),
         "heel": ("calcaneus", heel),
         "toe": ("toe_phalanx2", toe[toe[:, 1].argmin()]),
+    }
+
+
+_FULL, _FADED = 1.25, 2.1
+"""Radii of the femoral head within which it and its socket are kept round, and beyond which nothing is changed."""
+
+
+def balls(
+    pieces: list[Piece], bone_names: list[str], centres: dict[str, np.ndarray], hip: np.ndarray
+) -> dict[str, torch.Tensor]:
+    """The right hip's head and socket, see ``maskel_core.anatomy.balls``.
+
+    Args:
+        pieces: All surfaces.
+        bone_names: All bones.
+        centres: Origin of each bone's space in the source, metres.
+        hip: (3,) centre of the femoral head in the source, metres.
+    """
+    bones = ("femur", "hip_bone")
+    vertices, owners, shares = [], [], []
+    start = 0
+    for piece in pieces:
+        if piece.bone in bones:
+            away = np.linalg.norm(piece.vertices + centres[piece.bone] - hip, axis=1) / HEAD
+            fade = np.clip((_FADED - away) / (_FADED - _FULL), 0, 1)
+            near = (fade > 0).nonzero()[0]
+            vertices.append(start + near)
+            owners.append(np.full(len(near), bones.index(piece.bone)))
+            shares.append((fade * fade * (3 - 2 * fade))[near])
+        start += len(piece.vertices)
+    return {
+        "ball.bone": torch.tensor([[bone_names.index(f"{bone}_r") for bone in bones]]).to(torch.uint8),
+        "ball.centre": torch.tensor(np.array([[hip - centres[bone] for bone in bones]])).float(),
+        "ball.vertex": torch.tensor(np.concatenate(vertices)).to(torch.int32),
+        "ball.owner": torch.tensor(np.concatenate(owners)).to(torch.uint8),
+        "ball.share": torch.tensor(np.concatenate(shares)).half(),
     }

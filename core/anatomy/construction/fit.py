@@ -8,13 +8,15 @@ fitted: the left is the mirror image.
 from __future__ import annotations
 
 import numpy as np
-from maskel_core.anatomy.construction.affine import Affine, affine, moved, similarity
-from maskel_core.anatomy.construction.limbs import CARPALS, FINGERS, fit_arm, fit_legs, limb
+from maskel_core.anatomy.construction.affine import Affine, affine, moved, similarity, unit
+from maskel_core.anatomy.construction.limbs import fit_arm, fit_legs, limb
 from maskel_core.anatomy.construction.measure import RestBody
 from maskel_core.anatomy.construction.tuck import Skin, settle
 from scipy.ndimage import gaussian_filter1d
 
 _SCALP = 0.0065
+_DISC = 0.94
+"""Height of a vertebra against its share of the source's spine: what is lost to it is left to the discs and facet joints."""
 _TILT = np.radians(5.0)
 """Forward tilt of the pelvis against the source's, whose bearer lies."""
 _SHALLOW = 0.96
@@ -58,36 +60,17 @@ class SkeletonFit:
         maps = self._pelvis(body, skin)
         source = self.origins["femur_r"]
         hip = moved(maps["sacrum"], source)
-        maps |= fit_legs(self, body, hip, maps["hip_bone"]) | fit_arm(self, body)
-        spine, curve = self._spine(body, maps["sacrum"])
+        maps |= fit_legs(self, body, skin, hip, maps["hip_bone"]) | fit_arm(self, body, skin)
+        maps |= self._head(body)
+        spine, curve = self._spine(body, maps["sacrum"], maps["skull"])
         maps |= spine
         maps |= self._cage(body, curve)
-        maps |= self._head(body)
         self._settle(maps, body, skin)
         return maps | self._shoulder(body, maps["sternum"], maps["rib4"])
-
-    def _settle_block(
-        self, maps: dict[str, Affine], names: tuple[str, ...], pins: np.ndarray, skin: Skin, margin: float
-    ) -> None:
-        """Lay bones that share one map under the skin together."""
-        points = np.vstack([self.shapes[name] for name in names])
-        shared = settle(maps[names[0]], points, skin, margin, pins, symmetric=False)
-        maps |= dict.fromkeys(names, shared)
 
     def _settle(self, maps: dict[str, Affine], body: RestBody, skin: Skin) -> None:
         """Lay the bones of trunk and head under the skin, their joints held."""
         size = body.stature / 1.75
-        o = self.origins
-        foot = (
-            "calcaneus",
-            "talus",
-            *(f"tarsal{i}" for i in range(1, 6)),
-            *(f"metatarsal{i}" for i in range(1, 6)),
-        )
-        self._settle_block(maps, foot, o["talus_r"][None], skin, 0.004 * size)
-        hand = (*CARPALS, *(f"{k}mc" for k in FINGERS))
-        knuckles = np.array([self.wrist, *(o[f"{k}proxph_r"] for k in FINGERS)])
-        self._settle_block(maps, hand, knuckles, skin, 0.003 * size)
         for name in self.vertebrae[:-1]:
             centre = self.bodies[name]
             pins = centre + 0.012 * np.array(
@@ -149,25 +132,29 @@ class SkeletonFit:
         pelvis = settle(pelvis, points, skin, 0.003 * size, ring, symmetric=True, hold=0.02, stiff=0.05)
         return {"hip_bone": pelvis, "sacrum": pelvis}
 
-    def _spine(self, body: RestBody, sacrum: Affine) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
+    def _spine(
+        self, body: RestBody, sacrum: Affine, skull: Affine
+    ) -> tuple[dict[str, Affine], dict[str, np.ndarray]]:
         base = moved(sacrum, self.bodies["l5"])
-        top_z = body.joint("head")[2] - 0.004 * body.stature
-        low, high = self.bodies["l5"][2], self.bodies["c1"][2]
-        scale = (top_z - base[2]) / (high - low)
-        # The body's shoulders lie lower and its neck is longer than the source's: the clavicles settle the first rib's level.
-        shoulder = body.joint("clavicle")[2] + 0.016 * body.stature
-        knots = np.array([[low, base[2]], [self.bodies["t1"][2], shoulder], [high, top_z]])
+        top = moved(skull, self.bodies["c1"])
+        # Levels are spaced as along the source's curved spine, not by height: where the body's is straighter, it is taller.
+        steps = np.diff(np.array(list(self.bodies.values())), axis=0)
+        arc = dict(zip(self.bodies, np.append(0.0, np.linalg.norm(steps, axis=1).cumsum()), strict=True))
+        scale = (top[2] - base[2]) / arc["c1"]
+        # The body's neck is longer than the source's: T1 stands about 45 mm above the inner ends of the clavicles.
+        shoulder = body.joint("clavicle")[2] + 0.026 * body.stature
+        knots = np.array([[0.0, base[2]], [arc["t1"], shoulder], [arc["c1"], top[2]]])
 
-        def height(z: float) -> float:
+        def height(place: float) -> float:
             """Two slopes, trunk and neck, the bend between them spread over three vertebrae."""
             slopes = np.diff(knots[:, 1]) / np.diff(knots[:, 0])
-            around = z + np.linspace(-0.03, 0.03, 13)
+            around = place + np.linspace(-0.03, 0.03, 13)
             below = knots[1, 1] + slopes[0] * (around - knots[1, 0])
             above = knots[1, 1] + slopes[1] * (around - knots[1, 0])
             return float(np.where(around < knots[1, 0], below, above).mean())
 
-        centres = {n: np.array([0.0, 0.0, height(p[2])]) for n, p in self.bodies.items()}
-        tall = {n: (height(p[2] + 0.005) - height(p[2] - 0.005)) / 0.01 for n, p in self.bodies.items()}
+        centres = {n: np.array([0.0, 0.0, height(arc[n])]) for n in self.bodies}
+        tall = {n: (height(arc[n] + 0.005) - height(arc[n] - 0.005)) / 0.01 for n in self.bodies}
         # The spinous processes lie a finger's breadth under the skin of the back; a smooth curve through that.
         heights = np.array([c[2] for c in centres.values()])
         depth = []
@@ -185,21 +172,28 @@ class SkeletonFit:
         y = curve(u)
         blend = np.clip(1 - u / 0.25, 0, 1)
         y = y + blend * (base[1] - y[0])
+        blend = np.clip(1 - (1 - u) / 0.2, 0, 1)
+        y = y + blend * blend * (3 - 2 * blend) * (top[1] - y[-1])
         # A spine that still shows at the back gives way smoothly.
         excess = np.maximum(y - np.array(depth), 0.0)
-        excess[0] = 0.0
+        excess[[0, -1]] = 0.0
         y = y - np.maximum(gaussian_filter1d(excess, 2.0), 0.7 * excess) * (
             1 - np.exp(-np.arange(len(y)) / 1.0)
         )
         tilt = np.arctan2(-np.gradient(y), np.gradient(heights)) - np.arctan2(
             -np.gradient(source_y), np.gradient(source_z)
         )
+        # No level turns much more against its neighbour than in the source: their facets would meet.
+        tilt = gaussian_filter1d(tilt, 3.5)
+        # The atlas lies level under the skull, and the axis halfway.
+        tilt[-2:] *= (0.5, 0.0)
         maps = {}
+        lean = np.hypot(1.0, np.gradient(y) / np.gradient(heights))
         for i, (name, centre) in enumerate(centres.items()):
             centre[1] = y[i]
             cos, sin = np.cos(tilt[i]), np.sin(tilt[i])
             turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-            matrix = turn @ np.diag([scale, scale, tall[name]])
+            matrix = turn @ np.diag([scale, scale, _DISC * tall[name] * lean[i]])
             maps[name] = affine(matrix, self.bodies[name], centre)
         return maps, centres
 
@@ -216,32 +210,29 @@ class SkeletonFit:
             sternum[np.abs(sternum[:, 2] - z) < 0.02][:, 1].min()
             for z in (sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015)
         )
+        # The source lies with a raised chest: in who stands, all ribs and the sternum sink to the clavicles' level.
+        top = self.origins["clavicle_r"][2]
+        sink = curve["t1"][2] + scale * (top - self.bodies["t1"][2]) - body.joint("clavicle")[2]
         maps: dict[str, Affine] = {}
 
         def deep(level: str) -> float:
             """Depth scale that puts the front of the cage under the skin of the midline."""
-            z = curve[level][2] - 0.05 * scale
+            z = curve[level][2] - 0.05 * scale - 0.7 * sink
             share = np.clip((z - curve["t12"][2]) / (curve["t1"][2] - curve["t12"][2]), 0, 1)
             front = body.midline(z)[0] + cover
             return (front - curve[level][1]) / ((1 - share) * lower + share * upper - self.bodies[level][1])
 
         typical = float(np.median([deep(f"t{i}") for i in range(3, 9)]))
-        # The first ribs and the top of the sternum sink to the clavicles; the lower ribs keep their slope.
-        top = self.origins["clavicle_r"][2]
-        sink = curve["t1"][2] + scale * (top - self.bodies["t1"][2]) - body.joint("clavicle")[2]
         slope = sink / (typical * (self.bodies["t1"][1] - upper))
         for i in range(1, 13):
             level_name = f"t{i}"
             front = np.clip(deep(level_name), 0.85 * typical, 1.1 * typical)
             matrix = np.diag([wide, front, scale])
-            matrix[2, 1] = slope * front * max(0.0, 1 - (i - 1) / 8)
+            matrix[2, 1] = slope * front * (1.0 if i <= 10 else 0.6)
             maps[f"rib{i}"] = affine(matrix, self.bodies[level_name], curve[level_name])
         # The sternum leans with the skin of the chest: its two ends decide its depth and slope.
         heights = sternum[:, 2].min() + 0.11, sternum[:, 2].max() - 0.015
-        targets = [
-            curve["t5"][2] + scale * (z - self.bodies["t5"][2]) - share * sink
-            for z, share in zip(heights, (0.4, 1.0), strict=True)
-        ]
+        targets = [curve["t5"][2] + scale * (z - self.bodies["t5"][2]) - sink for z in heights]
         fronts = [body.midline(z)[0] + 0.7 * cover for z in targets]
         lean = ((fronts[1] - fronts[0]) - typical * (upper - lower)) / (heights[1] - heights[0])
         tall = (targets[1] - targets[0]) / (heights[1] - heights[0])
@@ -264,7 +255,6 @@ class SkeletonFit:
             acromion[2], above[above[:, 2] > shoulder[2]][:, 2].min(initial=np.inf) - 0.008 * size
         )
         up = np.array([0.0, 0.0, 1.0])
-        maps = {"clavicle": limb(body, (medial, tip), (target_medial, acromion), (up, up))}
         scapula = self.bones["scapula"]
         inferior = scapula[scapula[:, 2].argmin()]
         superior = scapula[(scapula @ np.array([1.0, 0.0, 1.0])).argmax()]
@@ -272,8 +262,11 @@ class SkeletonFit:
         on_cage = [moved(ribs, p) for p in (inferior, superior)]
         drop = np.array([0.0, 0.0, 0.7 * min(0.0, acromion[2] - moved(ribs, tip)[2])])
         target = np.array([shoulder, acromion, *(p + drop for p in on_cage)])
-        maps["scapula"] = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
-        return maps
+        blade = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
+        end = moved(blade, tip)
+        end += 0.003 * size * unit(target_medial - end)
+        collar = limb(body, (medial, tip), (target_medial, end), (up, up))
+        return {"scapula": blade, "clavicle": collar}
 
     def _head(self, body: RestBody) -> dict[str, Affine]:
         skull, jaw = self.bones["skull"], self.bones["mandible"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from maskel_core.anatomy.construction.affine import Affine, least_squares, segment, unit
+from maskel_core.anatomy.construction.affine import Affine, least_squares, moved, segment, unit
 from maskel_core.anatomy.construction.bones import TOES
 from maskel_core.anatomy.construction.measure import RestBody
 from maskel_core.anatomy.construction.sculpt.pelvis import HEAD, SOCKET
+from maskel_core.anatomy.construction.tuck import Skin, settle
 
 FINGERS = "2345"
 CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
@@ -19,6 +20,7 @@ class Source(Protocol):
     """What the limbs' fit asks of the source skeleton: vertices and joint centres by name, elbow and wrist."""
 
     bones: dict[str, np.ndarray]
+    shapes: dict[str, np.ndarray]
     origins: dict[str, np.ndarray]
     elbow: np.ndarray
     wrist: np.ndarray
@@ -45,7 +47,9 @@ def limb(
     return segment(ends, target, sides, girth(body, ratio))
 
 
-def fit_legs(skeleton: Source, body: RestBody, hip: np.ndarray, pelvis: Affine) -> dict[str, Affine]:
+def fit_legs(
+    skeleton: Source, body: RestBody, skin: Skin, hip: np.ndarray, pelvis: Affine
+) -> dict[str, Affine]:
     """Maps of the right leg; ``hip`` is the centre of the socket and ``pelvis`` the map that made it."""
     o = skeleton.origins
     knee, ankle = body.joint("lowerleg01"), body.joint("foot")
@@ -73,30 +77,33 @@ def fit_legs(skeleton: Source, body: RestBody, hip: np.ndarray, pelvis: Affine) 
     source += [_front_end(bones[f"metatarsal{k}"]) for k in range(1, 6)]
     target = [ankle, heel, *(body.joint(f"toe{k}-1") for k in range(1, 6))]
     block = least_squares(np.array(source), np.array(target))
-    maps |= dict.fromkeys(
-        (
-            "calcaneus",
-            "talus",
-            *(f"tarsal{i}" for i in range(1, 6)),
-            *(f"metatarsal{i}" for i in range(1, 6)),
-        ),
-        block,
+    names = (
+        "calcaneus",
+        "talus",
+        *(f"tarsal{i}" for i in range(1, 6)),
+        *(f"metatarsal{i}" for i in range(1, 6)),
     )
+    points = np.vstack([skeleton.shapes[name] for name in names])
+    margin = 0.004 * body.stature / 1.75
+    block = settle(block, points, skin, margin, o["talus_r"][None], symmetric=False)
+    maps |= dict.fromkeys(names, block)
     for toe, chain in enumerate(TOES, 1):
-        maps |= _toe(skeleton, body, toe, chain, source[1 + toe])
+        maps |= _toe(skeleton, body, toe, chain, block)
     return maps
 
 
 def _toe(
-    skeleton: Source, body: RestBody, toe: int, chain: tuple[int, ...], knuckle: np.ndarray
+    skeleton: Source, body: RestBody, toe: int, chain: tuple[int, ...], foot: Affine
 ) -> dict[str, Affine]:
-    """The phalanges of a toe between its joints; ``knuckle`` is the front end of its metatarsal in the source."""
-    parts = [skeleton.bones[f"toe_phalanx{i}"] for i in chain]
-    ends = [knuckle, *(_front_end(part) for part in parts)]
-    starts = [np.array([1.0, -1.0, 1.0]) * _front_end(part * np.array([1.0, -1.0, 1.0])) for part in parts]
+    """The phalanges of a toe between its joints; the first one meets its metatarsal, which ``foot`` has laid."""
+    parts = [skeleton.shapes[f"toe_phalanx{i}"] for i in chain]
+    ends = [_front_end(part) for part in (skeleton.shapes[f"metatarsal{toe}"], *parts)]
+    flip = np.array([1.0, -1.0, 1.0])
+    starts = [flip * _front_end(part * flip) for part in parts]
     between = [0.5 * (end + start) for end, start in zip(ends[:-1], starts, strict=True)] + [ends[-1]]
     joints = [body.joint(f"toe{toe}-{i}") for i in range(1, len(chain) + 1)]
     tip = body.tip(f"toe{toe}-{len(chain)}", f"toe{toe}-{len(chain) - 1}")
+    joints[0] = moved(foot, between[0])
     joints.append(tip + 0.2 * (joints[-1] - tip))
     up = np.array([0.0, 0.0, 1.0])
     return {
@@ -105,7 +112,7 @@ def _toe(
     }
 
 
-def fit_arm(skeleton: Source, body: RestBody) -> dict[str, Affine]:
+def fit_arm(skeleton: Source, body: RestBody, skin: Skin) -> dict[str, Affine]:
     """Maps of the right arm from the humerus to the finger tips."""
     o = skeleton.origins
     shoulder, elbow, wrist = body.joint("upperarm01"), body.joint("lowerarm01"), body.joint("wrist")
@@ -126,22 +133,27 @@ def fit_arm(skeleton: Source, body: RestBody) -> dict[str, Affine]:
     base = np.array([skeleton.wrist, source_index, source_little, o["3proxph_r"]])
     target = np.array([wrist, index, little, body.joint("finger3-1")])
     hand = least_squares(np.vstack([base, base + lift]), np.vstack([target, target + grown]))
-    maps |= dict.fromkeys((*CARPALS, *(f"{k}mc" for k in FINGERS)), hand)
+    palm = (*CARPALS, *(f"{k}mc" for k in FINGERS))
+    points = np.vstack([skeleton.shapes[name] for name in palm])
+    knuckles = np.array([skeleton.wrist, *(o[f"{k}proxph_r"] for k in FINGERS)])
+    hand = settle(hand, points, skin, 0.003 * body.stature / 1.75, knuckles, symmetric=False)
+    maps |= dict.fromkeys(palm, hand)
 
     for k in FINGERS:
         chain = [o[f"{k}proxph_r"], o[f"midph{k}_r"], o[f"distph{k}_r"], skeleton.bones[f"{k}distph"].min(0)]
         chain[3][:2] = skeleton.bones[f"{k}distph"].mean(0)[:2]
-        joints = [body.joint(f"finger{k}-{i}") for i in (1, 2, 3)]
+        joints = [moved(hand, chain[0]), body.joint(f"finger{k}-2"), body.joint(f"finger{k}-3")]
+        # The base of the phalanx is hollow and turns about the head of the metacarpal: it starts a joint space further out.
+        joints[0] += 0.0022 * body.stature / 1.75 * unit(joints[1] - joints[0])
         tip = body.tip(f"finger{k}-3", f"finger{k}-2")
         joints.append(tip + 0.13 * (joints[2] - tip))
         for i, part in enumerate(("proxph", "midph", "distph")):
             sides = (unit(normal), unit(target_normal))
             maps[f"{k}{part}"] = limb(body, (chain[i], chain[i + 1]), (joints[i], joints[i + 1]), sides)
     chain = [o["firstmc_r"], o["proximal_thumb_r"], o["distal_thumb_r"], skeleton.bones["thumbdist"].min(0)]
-    start = body.joint("finger1-1")
     tip = body.tip("finger1-3", "finger1-2")
     last = body.joint("finger1-3")
-    joints = [wrist + 0.45 * (start - wrist), body.joint("finger1-2"), last, tip + 0.13 * (last - tip)]
+    joints = [moved(hand, chain[0]), body.joint("finger1-2"), last, tip + 0.13 * (last - tip)]
     for i, name in enumerate(("1mc", "thumbprox", "thumbdist")):
         maps[name] = limb(
             body,

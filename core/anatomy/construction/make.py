@@ -12,7 +12,7 @@ import trimesh
 from maskel_core.anatomy.age import PIECE_KINDS
 from maskel_core.anatomy.asset import ASSET_PATH, Anatomy
 from maskel_core.anatomy.body import rest_shape, shape_coefficients
-from maskel_core.anatomy.construction.bind import anchors, bind, covers, landmarks, named_joints
+from maskel_core.anatomy.construction.bind import anchors, balls, bind, covers, landmarks, named_joints
 from maskel_core.anatomy.construction.body import build_body
 from maskel_core.anatomy.construction.bones import make_lung
 from maskel_core.anatomy.construction.fit import SkeletonFit
@@ -53,6 +53,8 @@ def _bone_pieces(solid: Solid) -> tuple[list[Piece], np.ndarray]:
     if outer is None:
         raise ValueError(f"{solid.name} has no closed surface")
     centre = outer.bounds.mean(0)
+    if _axial(solid.name):
+        centre[0] = 0.0
     pieces = []
     for part, mesh in surfaces:
         if mesh is None:
@@ -189,6 +191,10 @@ def build(path: Path = ASSET_PATH) -> Path:
     coefficients, maps = _fit_bodies(anatomy, fit, outer, centres)
     constant, slope, residual = _regress(coefficients, maps)
     print(f"fit: rms residual of bone centres {residual * 1e3:.2f} mm")
+    for i, name in enumerate(centres):
+        if _axial(name):
+            constant[i] = 0.5 * (constant[i] + _mirror_affine(constant[i]))
+            slope[:, i] = 0.5 * (slope[:, i] + _mirror_affine(slope[:, i]))
 
     order = list(centres)
     bone_names = [
@@ -209,6 +215,7 @@ def build(path: Path = ASSET_PATH) -> Path:
     tensors |= named_joints(landmarks(fit), bone_names, centres)
     tensors |= build_seats(_outer_surfaces(pieces), centres, bone_names)
     tensors |= covers(anatomy, tensors, pieces, order, constant, slope)
+    tensors |= balls(pieces, bone_names, centres, origins["femur_r"])
     tensors |= anchors(fit, bone_names, centres, names["joints"])
     names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES), "tissues": list(TISSUES)}
     tensors["bone.youngest"] = torch.tensor(YOUNGEST)

@@ -11,7 +11,7 @@ import trimesh
 from maskel_core.anatomy.construction.bones import TOES
 from scipy.spatial import cKDTree
 
-SAMPLES = 112
+SAMPLES = 96
 """Points that stand for one bone's surface in one joint."""
 
 _NEAR = 0.012
@@ -58,7 +58,8 @@ def seats() -> list[Seat]:
         *((f"metatarsal{t}", *(f"toe_phalanx{i}" for i in row)) for t, row in enumerate(TOES, 1)),
     ):
         out += [Seat((near, 1), (far, 0), 0.013) for near, far in pairwise(chain)]
-    out += [Seat(("hip_bone", 0), ("femur", 0), 0.040), Seat(("femur", 1), ("tibia", 0), 0.036)]
+    # The hip needs none: its head is kept round about the centre of its socket.
+    out += [Seat(("femur", 1), ("tibia", 0), 0.036)]
     out += [Seat(("femur", 1), ("patella", 0), 0.036), Seat(("tibia", 1), ("talus", 0), 0.022)]
     return out
 
@@ -97,16 +98,25 @@ def _farthest(points: np.ndarray, count: int) -> np.ndarray:
     return np.array(chosen)
 
 
-def _surface(points: np.ndarray, normals: np.ndarray, other: np.ndarray, reach: float):
-    """Points and normals (SAMPLES, 3) of the part of a bone that may meet the other."""
+def _surface(
+    points: np.ndarray, normals: np.ndarray, other: np.ndarray, reach: float, symmetric: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and normals (SAMPLES, 3) of the part of a bone that may meet the other, each other's mirror images if asked."""
     distance, nearest = cKDTree(other).query(points)
     first = distance.argmin()
     site = 0.5 * (points[first] + other[nearest[first]])
     near = distance < max(_NEAR, distance.min() + 0.004)
     near |= np.linalg.norm(points - site, axis=1) < reach
-    index = near.nonzero()[0]
-    index = index[_farthest(points[index], SAMPLES)]
-    return points[index], normals[index]
+    if not symmetric:
+        index = near.nonzero()[0]
+        index = index[_farthest(points[index], SAMPLES)]
+        return points[index], normals[index]
+    index = (near & (points[:, 0] < 0)).nonzero()[0]
+    index = index[_farthest(points[index], SAMPLES // 2)]
+    mirror = np.array([-1.0, 1.0, 1.0])
+    return np.vstack([points[index], points[index] * mirror]), np.vstack(
+        [normals[index], normals[index] * mirror]
+    )
 
 
 def build_seats(
@@ -137,7 +147,8 @@ def build_seats(
             normals[name] = np.asarray(trimesh.Trimesh(vertices, faces, process=False).vertex_normals)
         pair = []
         for (name, _), (opposite, _) in ((seat.one, seat.other), (seat.other, seat.one)):
-            points, facing = _surface(places[name], normals[name], places[opposite], seat.reach)
+            axial = name in bone_names and opposite in bone_names
+            points, facing = _surface(places[name], normals[name], places[opposite], seat.reach, axial)
             pair.append((points - centres[name], facing))
         rows.append(([index(n) for n, _ in (seat.one, seat.other)], [seat.one[1], seat.other[1]], pair))
 
