@@ -24,9 +24,14 @@ _LEVELS = (
 
 _FRAMES = (*_LEVELS, "skull")
 
-_PARTS = ("front", "forward", "left", "up", "depth", "width")
-"""Of a frame: the front of the vertebra's body; unit axes times the body's scale; forward and left times the belly's reach.
+_PARTS = ("front", "forward", "left", "up", "depth", "width", "throat")
+"""Of a frame: the front of the vertebra's body; unit axes times the body's scale; forward and left times the belly's reach;
+forward times what the throat has room for.
 Of the skull: the origin and the axes of its own space as they lie in the world."""
+
+_LOIN = ("root", "spine05", "spine04", "spine03", "spine02")
+_NECK = ("spine01", "neck01", "neck02", "clavicle.L", "clavicle.R")
+"""Joints that carry the skin of belly and throat."""
 
 _NOSE = ((0.047, 0.0045, -0.0455), (0.027, 0.0030, 0.0105))
 """Middle and half axes (forward, left, up) of the air on one side of the septum, in the skull's space, metres."""
@@ -37,10 +42,9 @@ _SPINE_LENGTH = 0.118
 _RING = 16
 
 _AIRWAY = (
-    # Vertebra, how far above it, distance of the middle from the vertebra's front, half width, half depth: metres in an adult.
-    ("c2", 0.030, 0.013, 0.009, 0.005),
-    ("c2", 0.020, 0.015, 0.013, 0.009),
-    ("c2", 0.004, 0.012, 0.012, 0.007),
+    # Level, how far above it, distance of the middle before it, half width, half depth: metres in an adult.
+    ("skull", -0.047, 0.011, 0.009, 0.005),
+    ("skull", -0.055, 0.010, 0.012, 0.008),
     ("c3", 0.000, 0.012, 0.013, 0.007),
     ("c4", 0.000, 0.014, 0.011, 0.008),
     ("c5", 0.000, 0.018, 0.005, 0.008),
@@ -116,15 +120,15 @@ def _skull_space(anatomy: Anatomy) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @functools.lru_cache(maxsize=4)
-def _trunk(anatomy: Anatomy) -> torch.Tensor:
-    """Skin vertices that mostly follow the pelvis or the lower spine, int64."""
+def _carried(anatomy: Anatomy, carriers: tuple[str, ...]) -> torch.Tensor:
+    """Skin vertices that mostly follow one of these joints, int64."""
     owner = anatomy["body.skin_joints"].gather(1, anatomy["body.skin_weights"].argmax(1, keepdim=True))
-    low = [anatomy.joint(n) for n in ("root", "spine05", "spine04", "spine03", "spine02")]
+    low = [anatomy.joint(name) for name in carriers]
     return torch.isin(owner.squeeze(1), torch.tensor(low, device=owner.device)).nonzero().squeeze(1)
 
 
 def frames(anatomy: Anatomy, skin: torch.Tensor, bones: torch.Tensor) -> torch.Tensor:
-    """What places the cavities of a posed body, float (frames * 6, 3): ``_PARTS`` of every frame.
+    """What places the cavities of a posed body, float (frames * 7, 3): ``_PARTS`` of every frame.
 
     Args:
         anatomy: The asset.
@@ -142,25 +146,38 @@ def frames(anatomy: Anatomy, skin: torch.Tensor, bones: torch.Tensor) -> torch.T
 
     # Reach of the belly at L3, short of its wall.
     middle = _LEVELS.index("l3")
-    local = skin[_trunk(anatomy)] - front[middle]
+    local = skin[_carried(anatomy, _LOIN)] - front[middle]
     ahead, aside, above = (local @ axis[middle] for axis in (forward, left, up))
     slab = above.abs() < 0.03 * size
     depth = torch.where(slab & (aside.abs() < 0.06 * size), ahead, 0 * ahead).amax()
     width = torch.where(slab, aside.abs(), 0 * aside).amax()
     depth = torch.minimum(torch.maximum(depth, 0.08 * size), 0.16 * size) - 0.025 * size
     width = torch.minimum(torch.maximum(width, 0.10 * size), 0.16 * size) - 0.030 * size
-    parts = (front, forward * size, left * size, up * size, forward * depth, left * width)
+    # Reach of the throat where it is shallowest, above the breastbone, short of its wall.
+    reach = []
+    for level in ("c7", "t1"):
+        at = _LEVELS.index(level)
+        local = skin[_carried(anatomy, _NECK)] - front[at]
+        near = ((local @ up[at]).abs() < 0.012 * size) & ((local @ left[at]).abs() < 0.012 * size)
+        ahead = local @ forward[at]
+        reach.append(torch.where(near, ahead, 0 * ahead).amax())
+    room = torch.minimum(*reach)
+    # Without skin at that level, in a neck bent hard, the size of the body must do.
+    room = torch.where(room > 0.015 * size, room - 0.009 * size, 0.030 * size)
+    throat = torch.minimum(room / 0.030, size)
+
+    parts = (front, forward * size, left * size, up * size, forward * depth, left * width, forward * throat)
     vertebrae = torch.stack(parts, dim=1)
 
     corners, space = _skull_space(anatomy)
     leftwards, backwards, upwards, origin = space @ bones[corners]
     none = torch.zeros_like(origin)
-    skull = torch.stack([origin, -backwards, leftwards, upwards, none, none])
+    skull = torch.stack([origin, -backwards, leftwards, upwards, none, none, none])
     return torch.cat([vertebrae, skull[None]]).flatten(0, 1)
 
 
 def _at(level: str, **shares: float) -> np.ndarray:
-    """Weights (frames * 6,) of a sum of parts of one vertebra's frame."""
+    """Weights (frames * 7,) of a sum of parts of one vertebra's frame."""
     out = np.zeros((len(_FRAMES), len(_PARTS)))
     for part, share in shares.items():
         out[_FRAMES.index(level), _PARTS.index(part)] = share
@@ -211,17 +228,12 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
 
 @functools.lru_cache(maxsize=1)
 def _airway() -> tuple[np.ndarray, np.ndarray]:
-    """Weights (N, frames * 6) and faces of nose, pharynx, larynx, trachea and main bronchi."""
-    rings = [
-        np.stack(
-            [
-                _at(level, front=1, forward=distance, up=above),
-                _at(level, left=-wide),
-                _at(level, forward=deep),
-            ]
-        )
-        for level, above, distance, wide, deep in _AIRWAY
-    ]
+    """Weights (N, frames * 7) and faces of nose, pharynx, larynx, trachea and main bronchi."""
+    rings = []
+    for level, above, distance, wide, deep in _AIRWAY:
+        ahead = "forward" if level == "skull" else "throat"
+        middle = _at(level, **{"front": 1.0, ahead: distance, "up": above})
+        rings.append(np.stack([middle, _at(level, left=-wide), _at(level, **{ahead: deep})]))
     stacked = np.stack(rings)[::-1]
     rows = np.stack([_smooth(stacked[:, i], 3) for i in range(3)], axis=1)
     # From below upwards, so that forward x left runs along.
@@ -230,7 +242,7 @@ def _airway() -> tuple[np.ndarray, np.ndarray]:
     for side, angle, length, wide in _BRONCHI:
         sine, cosine = side * np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))
         # It begins beside the trachea's end, so that no air is counted twice.
-        begin = _at(level, front=1, forward=distance, left=0.5 * side * wide, up=-0.7 * wide)
+        begin = _at(level, front=1, throat=distance, left=0.5 * side * wide, up=-0.7 * wide)
         course = _at(level, left=sine, up=-cosine)
         share = np.linspace(0, 1, 6)
         # Into the lung the bronchus branches and fades.
@@ -282,7 +294,7 @@ def _ball(halvings: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _axes(level: str) -> np.ndarray:
-    """Weights (3, frames * 6) of forward, left and up at a level: right-handed."""
+    """Weights (3, frames * 7) of forward, left and up at a level: right-handed."""
     return np.stack([_at(level, **{part: 1.0}) for part in ("forward", "left", "up")])
 
 
@@ -342,7 +354,7 @@ def _bowel(seed: int) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.6:
         points, faces = _ball(2)
         half = rng.uniform((0.008, 0.010, 0.012), (0.014, 0.018, 0.022))
-        place = _at("l5", front=1, forward=0.020, up=-0.085, left=rng.uniform(-0.01, 0.01))
+        place = _at("l5", front=1, forward=0.050, up=-0.085, left=rng.uniform(-0.01, 0.01))
         parts.append((place + points * half @ _axes("l5"), faces))
     if rng.random() < 0.5:
         # Stool holds small bubbles, most in the caecum and the ascending colon.
