@@ -44,8 +44,9 @@ def ms_ssim(predicted: Map, truth: Map, inside: Inside, peak: float) -> float:
     under 11 pixels wide, or no pixel lies inside, are left out and the exponents of the others scaled to the same sum.
     A negative mean counts as 0. Source: Wang, Simoncelli and Bovik 2003.
     """
-    a, b = predicted.astype(np.float64), truth.astype(np.float64)
-    where = inside.astype(np.float64)
+    a: Map = predicted.astype(np.float64)
+    b: Map = truth.astype(np.float64)
+    where: Map = inside.astype(np.float64)
     steady, noise = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     terms: list[float] = []
     light = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from diffusers import DDIMScheduler, UNet2DModel
@@ -41,7 +43,7 @@ class DiffusionXray(ConfiguredModel):
     ) -> None:
         super().__init__()
         plain = len(widths) - 1
-        self.network = UNet2DModel(
+        self.network: Any = UNet2DModel(
             sample_size=sample_size,
             in_channels=3,
             out_channels=2,
@@ -51,7 +53,7 @@ class DiffusionXray(ConfiguredModel):
             up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
             norm_num_groups=group_count(widths[0]),
         )
-        self.scheduler = DDIMScheduler(
+        self.scheduler: Any = DDIMScheduler(
             beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", clip_sample=False
         )
 

@@ -100,11 +100,10 @@ class MaskTransformer(ConfiguredModel):
         if sample_size not in (base_size, 2 * base_size):
             raise ValueError(f"sample_size {sample_size} is neither {base_size} nor {2 * base_size}")
         self.encoder = PatchEncoder(4, base_size, patch_size, dim, depth, heads, mlp_ratio, latent_dim)
-        for block in self.encoder.blocks:
-            # Every block starts as the identity: blocks added to a trained model do not disturb it.
-            for layer in (block.project, block.mlp[2]):  # type: ignore[index]
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        # Every block starts as the identity: blocks added to a trained model do not disturb it.
+        for name, parameter in self.encoder.blocks.named_parameters():
+            if ".project." in name or ".mlp.2." in name:
+                nn.init.zeros_(parameter)
         self.view = nn.Embedding(len(VIEWS), dim)
         nn.init.zeros_(self.view.weight)
         widths = tuple(decoder_channels)

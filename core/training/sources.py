@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ class StreamSource:
         if self._samples is None or step != self._step:
             self.close()
             stream = SampleStream(self.seed, self.size, first=step * self.count)
-            several = {"multiprocessing_context": "spawn", "prefetch_factor": 2 * self.count}
+            several: dict[str, Any] = {"multiprocessing_context": "spawn", "prefetch_factor": 2 * self.count}
             loader = DataLoader(
                 stream, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
             )
