@@ -226,7 +226,9 @@ class GeneratorStage:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        optimizer.step()
+        # One overflow in half precision must not end a run.
+        if torch.isfinite(norm):
+            optimizer.step()
         if playing:
             found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
         return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}

@@ -137,6 +137,16 @@ def test_every_parameter_of_the_base_learns(store, size):
     assert still == idle
 
 
+def test_an_overflow_changes_no_weight(store):
+    stage = base_stage(store, adversarial=0.0)
+    batch = store.batch(range(4), 64, 0.04)
+    batch.integrals[0, 0, 30:34, 30:34] = float("inf")
+    before = {name: p.detach().clone() for name, p in stage.model.named_parameters()}
+    figures = stage.step(batch, torch.Generator().manual_seed(0), 0.0, contextlib.nullcontext)
+    assert not np.isfinite(figures["loss"])
+    assert all(torch.equal(p, before[name]) for name, p in stage.model.named_parameters())
+
+
 def test_the_base_learns_a_batch_by_heart_and_knows_its_errors(store):
     stage = base_stage(store, adversarial=0.0)
     batch = store.batch(range(4), 128, 0.04)
