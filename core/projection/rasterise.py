@@ -36,7 +36,7 @@ def signed_thickness(
     Args:
         points: float (V, 3): column, row and depth of every vertex, as ``Camera.project`` gives them.
         faces: int (F, 3), counter-clockwise seen from outside.
-        size: Picture height and width in pixels.
+        size: Picture height and width in pixels, each below 32,768.
         perspective: Whether depth is linear in 1 / z over the picture (perspective) or in z (orthographic).
         weights: float (F, C), factor of each triangle's depth in each output channel, the same all over a closed
             surface. Default: one channel of ones.
