@@ -53,7 +53,7 @@ def panels(size: int = SIZE) -> list[tuple[str, np.ndarray]]:
         ("DXA: mineral to 2.2 g/cm2", grey(found.mineral, 0.0, 2.2, 0.7)),
         ("DXA: soft tissue to 28 g/cm2", grey(found.soft, 0.0, 28.0)),
         (f"tube of {PEAK_KV} kV", grey(film, 0.0, 6.0, 0.9)),
-        ("with scatter, noise, blur", grey(detector.read(film, NOISE_SEED), 0.0, 5.0, 0.9)),
+        ("with scatter, noise, blur", grey(detector.read(film, NOISE_SEED), 0.0, 6.0, 0.9)),
         ("bone to 6 cm", grey(hard, 0.0, 6.0, 0.7)),
         ("soft tissue to 25 cm", grey(soft, 0.0, 25.0)),
         ("fat to 6 cm", grey(length["fat"], 0.0, 6.0)),
