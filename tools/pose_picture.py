@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def poses(anatomy: Anatomy, size: int, classes: Sequence[str], seed: int = 0) ->
         for column, yaw in enumerate(YAWS):
             person = _person(float((column + 1) % 2), *BUILDS[column])
             rng = np.random.default_rng([seed, column])
-            figure = make_figure(anatomy, person, lambda touch, rng=rng: POSE_CLASSES[name](rng, touch))
+            figure = make_figure(anatomy, person, partial(POSE_CLASSES[name], rng))
             cells.append(picture(anatomy, figure, framed(figure, yaw), size, "radiograph"))
         rows.append(np.hstack(cells))
     return _labelled(np.vstack(rows), classes, size)

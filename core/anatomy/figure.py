@@ -16,6 +16,7 @@ from maskel_core.anatomy.body import (
     shape_coefficients,
     skin,
 )
+from maskel_core.anatomy.contact import relieve
 from maskel_core.anatomy.cover import cover_bones
 from maskel_core.anatomy.person import Person, sample_person
 from maskel_core.anatomy.pose import Pose, Poser
@@ -92,13 +93,14 @@ def make_figure(
     Args:
         anatomy: The asset.
         person: A person, or phenotypes by name.
-        pose: A pose, or what makes one from the abduction at which this body's hands meet its hips, radians.
+        pose: A pose, or what makes one from the abduction at which this body's hands meet its hips, radians;
+            the latter's limbs are kept out of the trunk and of each other.
     """
     if not isinstance(person, Person):
         person = Person(person)
     shape, bones = rest_person(anatomy, person)
     if not isinstance(pose, Pose):
-        pose = pose(touch_abduction(anatomy, shape))
+        pose = relieve(anatomy, shape, pose(touch_abduction(anatomy, shape)))
     # Angles become matrices on the CPU: hundreds of tiny steps.
     rotations = Poser(anatomy, shape.heads[0].cpu()).rotations(pose)[None].to(shape.heads)
     transforms = joint_transforms(anatomy, shape.heads, rotations)

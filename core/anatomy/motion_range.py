@@ -109,7 +109,7 @@ def _most_hip_flexion(leg: Limb) -> float:
 
 
 def _within(angle: float, limits: Range) -> float:
-    return math.radians(min(max(math.degrees(angle), limits[0]), limits[1]))
+    return min(max(angle, math.radians(limits[0])), math.radians(limits[1]))
 
 
 def _hand(hand: Hand) -> Hand:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from maskel_core.anatomy.asset import Anatomy
-from maskel_core.anatomy.turns import DOWN, Array, X, Y, Z, between, flip, fraction, turn, unit
+from maskel_core.anatomy.turns import DOWN, Array, X, Y, Z, between, cross, flip, fraction, turn, unit
 
 _SPINE = ("spine03", "spine02", "spine01")
 """Level with L5/S1, L3/L4 and T9. The two joints below lie within the sacrum, which does not bend."""
@@ -133,9 +133,9 @@ class Poser:
         """Rotations of all joints relative to their parents, in the rest world's axes, float32 (J, 3, 3)."""
         return torch.from_numpy(self.turns(pose)).float()
 
-    def turns(self, pose: Pose) -> Array:
-        """The same as float64 (J, 3, 3)."""
-        out = np.tile(np.eye(3), (len(self.heads), 1, 1))
+    def turns(self, pose: Pose, known: Array | None = None) -> Array:
+        """The same as float64 (J, 3, 3); ``known`` are those of a pose with the same fingers, which then are kept."""
+        out = np.tile(np.eye(3), (len(self.heads), 1, 1)) if known is None else known.copy()
         if pose.root is not None:
             out[self.anatomy.joint("root")] = np.asarray(pose.root, dtype=np.float64)
         for names, (flexion, bend, side) in ((_SPINE, pose.spine), (_NECK, pose.neck)):
@@ -144,7 +144,10 @@ class Poser:
             for name in names:
                 out[self.anatomy.joint(name)] = one
         for right, arm, leg in ((False, pose.arms[0], pose.legs[0]), (True, pose.arms[1], pose.legs[1])):
-            for name, rotation in (self._arm(arm, right) | self._leg(leg, right)).items():
+            found = self._arm(arm, right) | self._leg(leg, right)
+            if known is None:
+                found |= self._hand(arm.hand or curled(arm.curl), right)
+            for name, rotation in found.items():
                 index = self.anatomy.joint(f"{name}.{'R' if right else 'L'}")
                 out[index] = flip(rotation) if right else rotation
         return out
@@ -167,13 +170,11 @@ class Poser:
         shrug = turn(Y, -arm.shrug) @ turn(Z, -arm.forward)
         clavicle = shrug @ fraction(lifted, share * _CLAVICLE_PART)
         scapula = shrug @ fraction(lifted, share)
-        hinge = np.cross(upper, lower)
+        hinge = cross(upper, lower)
         rest_bend = np.arctan2(np.linalg.norm(hinge), upper @ lower)
         half = turn(lower, arm.roll / 2)
-        palm = _Palm(
-            wrist, *(self._at(f"finger{n}-1", right) for n in _FINGERS), self._at("finger3-3", right)
-        )
-        out = {
+        palm = self._palm(right)
+        return {
             "clavicle": clavicle,
             "shoulder01": clavicle.T @ scapula,
             "upperarm01": scapula.T @ whole,
@@ -181,11 +182,18 @@ class Poser:
             "lowerarm02": half,
             "wrist": half @ turn(palm.bend, arm.end) @ turn(palm.aside, arm.deviation),
         }
-        hand = arm.hand or curled(arm.curl)
+
+    def _palm(self, right: bool) -> _Palm:
+        knuckles = [self._at(f"finger{n}-1", right) for n in _FINGERS]
+        return _Palm(self._at("wrist", right), *knuckles, tip=self._at("finger3-3", right))
+
+    def _hand(self, hand: Hand, right: bool) -> dict[str, Array]:
+        palm, wrist = self._palm(right), self._at("wrist", right)
+        out = _thumb(palm, [self._at(f"finger1-{part}", right) for part in "123"], hand)
         for number, finger in enumerate(_FINGERS):
             joints = [self._at(f"finger{finger}-{part}", right) for part in "123"]
             out |= _finger(palm, wrist, joints, hand, number)
-        return out | _thumb(palm, [self._at(f"finger1-{part}", right) for part in "123"], hand)
+        return out
 
     def _leg(self, leg: Limb, right: bool) -> dict[str, Array]:
         hip, knee, ankle = (self._at(n, right) for n in ("upperleg01", "lowerleg01", "foot"))
@@ -225,11 +233,11 @@ class _Palm:
         self.along = unit(long - wrist)
         across = index - little
         self.side = unit(across - (across @ self.along) * self.along)
-        out = np.cross(self.along, self.side)
+        out = cross(self.along, self.side)
         self.out = out if out @ (tip - long) > 0 else -out
-        self.bend = np.cross(self.along, self.out)
-        self.aside = np.cross(self.along, self.side)
-        self.over = np.cross(self.side, self.out)
+        self.bend = cross(self.along, self.out)
+        self.aside = cross(self.along, self.side)
+        self.over = cross(self.side, self.out)
         self.little = little
 
     def lean(self, bone: Array) -> float:
@@ -241,7 +249,7 @@ def _finger(palm: _Palm, wrist: Array, joints: list[Array], hand: Hand, number: 
     first, second, third = joints
     leans = [palm.lean(bone) for bone in (first - wrist, second - first, third - second)]
     # Each finger bends in its own plane, so that a fist's fingers come together.
-    axis = unit(np.cross(second - first, palm.out))
+    axis = unit(cross(second - first, palm.out))
     wanted = (hand.knuckle[number], hand.middle[number], hand.distal[number])
     rest = (leans[1] - leans[0], leans[2] - leans[1], _DISTAL_REST)
     turns = [turn(axis, w - r) for w, r in zip(wanted, rest, strict=True)]
@@ -256,7 +264,7 @@ def _thumb(palm: _Palm, joints: list[Array], hand: Hand) -> dict[str, Array]:
     side, out = bone @ palm.side, bone @ palm.out
     rest_abduction = float(np.arctan2(np.hypot(side, out), bone @ palm.along))
     rest_opposition = float(np.arctan2(out, side))
-    axis = np.cross(third - second, palm.little - second)
+    axis = cross(third - second, palm.little - second)
     flat = turn(palm.aside, abduction - rest_abduction) @ turn(palm.over, -rest_opposition)
     # An opposed thumb turns about its own length as well, its pad towards the fingers.
     roll = _THUMB_ROLL * (opposition - rest_opposition)
