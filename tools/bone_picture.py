@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 SIZE = 420
 VIEWS = {"front": 0.0, "side": 90.0, "back": 180.0}
-TILE = 250
+TILE = 190
 _CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 _RAYS = tuple(f"{finger}{part}" for finger in "2345" for part in ("mc", "proxph", "midph", "distph"))
 _TARSALS = ("talus", "calcaneus", *(f"tarsal{i}" for i in range(1, 6)))
