@@ -55,7 +55,7 @@ def framed(figure: Figure, yaw: float, pitch: float = 0.0) -> Camera:
 
 
 def poses(anatomy: Anatomy, size: int, classes: Sequence[str], seed: int = 0) -> Image.Image:
-    """One row a class, one column a draw."""
+    """One row a class, one column a draw; the second half of the classes beside the first."""
     rows = []
     for name in classes:
         cells = []
@@ -65,14 +65,13 @@ def poses(anatomy: Anatomy, size: int, classes: Sequence[str], seed: int = 0) ->
             figure = make_figure(anatomy, person, partial(POSE_CLASSES[name], rng))
             cells.append(picture(anatomy, figure, framed(figure, yaw), size, "radiograph"))
         rows.append(np.hstack(cells))
-    return _labelled(np.vstack(rows), classes, size)
-
-
-def _labelled(sheet: np.ndarray, names: Sequence[str], size: int) -> Image.Image:
-    image = Image.fromarray(sheet)
+    half = (len(rows) + 1) // 2
+    rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))
+    image = Image.fromarray(np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])]))
     pen = ImageDraw.Draw(image)
-    for row, name in enumerate(names):
-        pen.text((4, row * size + 2), name, fill=230)
+    for number, name in enumerate(classes):
+        column, row = divmod(number, half)
+        pen.text((column * len(YAWS) * size + 4, row * size + 2), name, fill=230)
     return image
 
 
@@ -109,11 +108,11 @@ def hands(anatomy: Anatomy, size: int) -> Image.Image:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--size", type=int, default=250)
     parser.add_argument("--classes", nargs="*", default=list(POSE_CLASSES))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     read = default_anatomy()
     if given.classes:
-        poses(read, given.size, given.classes).save(given.out / "poses.png")
-    hands(read, given.size).save(given.out / "hands.png")
+        poses(read, given.size, given.classes).save(given.out / "poses.png", optimize=True)
+    hands(read, given.size).save(given.out / "hands.png", optimize=True)
