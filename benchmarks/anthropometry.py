@@ -18,7 +18,15 @@ import report
 CHILDREN = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0)
 ADULT_AIM, CHILD_AIM = 0.03, 0.06
 SEXES = {"male": 0.0, "female": 1.0}
-_KEY = {"femur": 2.0, "bi_iliac": 2.0, "span": 4.0, "head_height": 2.0, "sitting_height": 2.0}
+_WEIGHTS = {
+    "femur": 2.4,
+    "tibia": 1.7,
+    "sitting_height": 2.6,
+    "bi_iliac": 2.0,
+    "span": 2.5,
+    "head_height": 2.0,
+    "humerus": 1.5,
+}
 """Weights of the measures in the fit; one of the others."""
 
 
@@ -97,18 +105,18 @@ def worst(groups: dict, grown: bool) -> dict:
     }
 
 
-def fitted(anatomy, years: float, gender: float, rounds: int = 4) -> list[float]:
-    """Factors of ``maskel_core.anatomy.typical.FACTORS`` for the mean person of an age and gender, by Gauss and Newton.
+def fitted(anatomy, years: float, gender: float, rounds: int = 2) -> list[float]:
+    """Factors of ``maskel_core.anatomy.typical`` for the mean person of an age and gender, by Gauss and Newton from those there.
 
     Every measure is drawn to its published share, every factor to one.
     """
     from maskel_core.anatomy.anthropometry import measure
     from maskel_core.anatomy.norms import published
     from maskel_core.anatomy.person import make_person
-    from maskel_core.anatomy.typical import FACTORS, segment_scales
+    from maskel_core.anatomy.typical import FACTORS, segment_scales, typical_factors
 
     wanted = published(years, gender)
-    tolerance = {name: 0.02 / _KEY.get(name, 1.0) for name in wanted}
+    tolerance = {name: 0.02 / _WEIGHTS.get(name, 1.0) for name in wanted}
     loose = 0.12 if years > 3 else 0.2
     plain = replace(make_person(years, gender), scales={}, stature=None)
     stature = measure(anatomy, plain)["stature"]
@@ -120,12 +128,15 @@ def fitted(anatomy, years: float, gender: float, rounds: int = 4) -> list[float]
         # Stature stays, so that girths, which have no factor, keep their share of it.
         return np.concatenate([off, logs / loose, [np.log(found["stature"] / stature) / 0.005]])
 
-    logs = np.zeros(len(FACTORS))
-    for _ in range(rounds):
+    logs = np.log(list(typical_factors(years, gender).values()))
+    best, least = logs, np.inf
+    for _ in range(rounds + 1):
         now = residual(logs)
+        if now @ now < least:
+            best, least = logs, now @ now
         slope = np.stack([(residual(logs + step) - now) / 0.01 for step in 0.01 * np.eye(len(logs))], axis=1)
-        logs = logs + np.clip(np.linalg.lstsq(slope, -now, rcond=None)[0], -0.2, 0.2)
-    return [round(float(value), 3) for value in np.exp(logs)]
+        logs = logs + np.clip(np.linalg.lstsq(slope, -now, rcond=None)[0], -0.1, 0.1)
+    return [round(float(value), 3) for value in np.exp(best)]
 
 
 def print_factors(anatomy) -> None:
