@@ -9,6 +9,7 @@ noted beside them. Writes docs/measurements/samples.json.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -104,6 +105,8 @@ def built(size: int, workers: int, count: int) -> float:
 
 
 def main() -> int:
+    # numpy's library reads this when it is loaded; its threads that wait for work would count as work.
+    os.environ["OMP_NUM_THREADS"] = "1"
     import report
     import torch
 

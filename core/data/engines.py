@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
@@ -40,9 +42,28 @@ def run_units(
     elif workers <= 1:
         yield from map(work, units)
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with (
+            _single_threaded(),
+            ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        ):
             for future in as_completed([pool.submit(work, unit) for unit in units]):
                 yield future.result()
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Processes that start within compute on one thread each: numpy's library reads how many it may use when it is loaded."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _on_ray(
