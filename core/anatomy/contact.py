@@ -250,7 +250,7 @@ def relieve(anatomy: Anatomy, shape: Shape, pose: Pose) -> Pose:
     """
     body = _Body(anatomy, shape)
     best, least = pose, np.inf
-    asked, hits = {1, 2, 3, 4}, {}
+    asked, hits = {1, 2, 3, 4}, dict[int, _Hits]()
     for step in range(_ROUNDS + 1):
         at = body.posed(pose)
         hits |= {number: _hits(body.samples, at, number) for number in asked}

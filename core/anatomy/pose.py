@@ -58,7 +58,7 @@ def curled(curl: float) -> Hand:
         knuckle=four(0.12, 0.9, 0.03),
         middle=four(0.2, 1.0, 0.03),
         distal=four(0.1, 0.6, 0.0),
-        thumb=(0.75 - 0.2 * curl, 0.25 + 0.3 * curl, 0.1 + 0.2 * curl, 0.1 + 0.4 * curl),
+        thumb=(0.8 - 0.1 * curl, 0.8 + 0.5 * curl, 0.1 + 0.2 * curl, 0.1 + 0.5 * curl),
     )
 
 
@@ -171,7 +171,7 @@ class Poser:
         clavicle = shrug @ fraction(lifted, share * _CLAVICLE_PART)
         scapula = shrug @ fraction(lifted, share)
         hinge = cross(upper, lower)
-        rest_bend = np.arctan2(np.linalg.norm(hinge), upper @ lower)
+        rest_bend = float(np.arctan2(np.linalg.norm(hinge), upper @ lower))
         half = turn(lower, arm.roll / 2)
         palm = self._palm(right)
         return {
@@ -184,8 +184,8 @@ class Poser:
         }
 
     def _palm(self, right: bool) -> _Palm:
-        knuckles = [self._at(f"finger{n}-1", right) for n in _FINGERS]
-        return _Palm(self._at("wrist", right), *knuckles, tip=self._at("finger3-3", right))
+        index, long, ring, little = (self._at(f"finger{n}-1", right) for n in _FINGERS)
+        return _Palm(self._at("wrist", right), index, long, ring, little, self._at("finger3-3", right))
 
     def _hand(self, hand: Hand, right: bool) -> dict[str, Array]:
         palm, wrist = self._palm(right), self._at("wrist", right)

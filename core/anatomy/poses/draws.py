@@ -28,7 +28,10 @@ def small(rng: Random, size: float) -> tuple[float, float, float]:
 
 def limb(rng: Random, **spans: Span | float) -> Limb:
     """A limb of uniform angles; each given as its limits, or as one value, in degrees."""
-    return Limb(**{k: deg(rng, *v) if isinstance(v, tuple) else v * DEGREE for k, v in spans.items()})
+    made = Limb()
+    for name, span in spans.items():
+        setattr(made, name, deg(rng, *span) if isinstance(span, tuple) else span * DEGREE)
+    return made
 
 
 def pair(rng: Random, make: Callable[[], Limb], asymmetry: float) -> tuple[Limb, Limb]:
