@@ -42,8 +42,10 @@ _ARM_CHAIN, _LEG_CHAIN = ("upperarm01", "lowerarm01", "wrist"), ("upperleg01", "
 _TWIN = {1: 2, 2: 1, 3: 4, 4: 3}
 _UPPER = 0.75
 """Share of the thigh's length down to which the two may meet under the groin."""
-_CROTCH = -0.125
-"""Height below which the trunk's middle is crotch, metres in the template."""
+_INNER = 0.4
+"""Least part of a normal towards the other thigh on a thigh's inner side."""
+_CROTCH, _FOLD = -0.125, 0.32
+"""Height below which the trunk's middle is crotch, metres in the template; share of the thigh's length that is."""
 _PARTS = ("trunk", "left arm", "right arm", "left leg", "right leg")
 _SPREADS = (("arm", ("upperarm", "lowerarm"), 1), ("leg", ("upperleg", "lowerleg"), 3))
 
@@ -127,6 +129,10 @@ def _samples(anatomy: Anatomy) -> _Samples:
             root[own] = weights[own][:, joints].sum(1)
             end[own] = weights[own][:, joints & ~near].sum(1)
             along[own] = np.where(end[own] > 0.5, 1.0 + along[own].clip(0), along[own])
+    corners = _faces_round(anatomy, vertex)
+    a, b, c = (template[corners[:, :, i]] for i in range(3))
+    facing = np.cross(b - a, c - a).sum(1)
+    inner = np.where(part == 3, -1.0, 1.0) * facing[:, 0] > _INNER * np.linalg.norm(facing, axis=1)
     return _Samples(
         vertex,
         part,
@@ -134,9 +140,9 @@ def _samples(anatomy: Anatomy) -> _Samples:
         weights,
         root,
         end,
-        _faces_round(anatomy, vertex),
+        corners,
         _levels(anatomy),
-        [_sides(part, along, template[vertex], n) for n in (1, 2, 3, 4)],
+        [_sides(part, along, template[vertex], inner, n) for n in (1, 2, 3, 4)],
     )
 
 
@@ -301,11 +307,14 @@ def _hits(samples: _Samples, at: _Posed, number: int) -> _Hits:
     return _Hits(own, depths, ways)
 
 
-def _sides(part: Index, along: Array, template: Array, number: int) -> list[tuple[Index, Index, Array]]:
+def _sides(
+    part: Index, along: Array, template: Array, inner: NDArray[np.bool_], number: int
+) -> list[tuple[Index, Index, Array]]:
     """A limb's own samples, those that it may meet, and the share of its length that is free to touch each part."""
     own = np.flatnonzero(part == number)
-    # Between the thighs the trunk's skin is all folds.
-    folds = (part == 0) & (np.abs(template[:, 0]) < 0.05) & (template[:, 2] < _CROTCH)
+    # Between the thighs the skin is all folds, its normals any way.
+    middle = np.abs(template[:, 0]) < 0.05
+    folds = middle & (((part == 0) & (template[:, 2] < _CROTCH)) | ((part > 2) & (along < _FOLD)))
     free = np.zeros(len(_PARTS))
     if number < 3:
         free[0] = _FREE["arm", "trunk"]
@@ -314,7 +323,7 @@ def _sides(part: Index, along: Array, template: Array, number: int) -> list[tupl
     twin = part == _TWIN[number]
     # Legs do not give way to arms; they meet each other high up too, where the groin is nearer.
     thigh = np.flatnonzero((part == number) & (along < _UPPER))
-    met = (((part == 0) & ~folds) | twin, twin & (along > free[4]) & (along < _UPPER))
+    met = (((part == 0) | twin) & ~folds, twin & inner & ~folds & (along < _UPPER))
     return [(own, np.flatnonzero(met[0]), free), (thigh, np.flatnonzero(met[1]), free)]
 
 
