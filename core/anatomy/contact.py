@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Index = NDArray[np.int64]
 
 _ROUNDS = 4
-_ALLOWED = 0.003
+_ALLOWED = 0.002
 """Depth of skin under skin that counts as touching, metres."""
 _NEAR, _FACING = 0.03, 0.5
 """A sample lies under the skin that it is nearest to if it is on the inner side of that skin's plane; farther than the first
@@ -318,7 +318,7 @@ def _sides(
     free = np.zeros(len(_PARTS))
     if number < 3:
         free[0] = _FREE["arm", "trunk"]
-        return [(own, np.flatnonzero((part != number) & ~folds), free)]
+        return [(own, np.flatnonzero((part != number) & ~(folds & (part == 0))), free)]
     free[0], free[3:] = _FREE["leg", "trunk"], _FREE["leg", "leg"]
     twin = part == _TWIN[number]
     # Legs do not give way to arms; they meet each other high up too, where the groin is nearer.
