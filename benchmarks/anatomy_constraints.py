@@ -43,7 +43,7 @@ def main() -> int:
     open_skin = open_vertices(anatomy)
     bones = anatomy.names["bones"]
     joints = [tuple(bones[i] for i in pair) for pair in anatomy["seat.bones"].tolist()]
-    joints += [(f"hip_bone_{s}", other) for s in "rl" for other in (f"femur_{s}", "sacrum")]
+    joints += [(f"hip_bone_{s}", "sacrum") for s in "rl"]
     rows = []
     for index in range(options.count):
         figure = sample_figure(

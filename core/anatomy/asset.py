@@ -130,23 +130,23 @@ def with_left_side(tensors: dict[str, torch.Tensor], bones: list[str]) -> dict[s
     if "ball.bone" in tensors:
         out |= with_left_balls(tensors, left_of, renumber)
     if "cover.bone" in tensors:
-        out |= _mirrored_covers(tensors, left_of, renumber)
+        out |= _mirrored_covers(tensors, left_of)
     return out
 
 
-def _mirrored_covers(
-    tensors: dict[str, torch.Tensor], left_of: dict[int, int], renumber: torch.Tensor
-) -> dict[str, torch.Tensor]:
-    """Covers of the file and those of the left side; ``renumber`` (N,) gives the mirror image of each bone vertex."""
+def _mirrored_covers(tensors: dict[str, torch.Tensor], left_of: dict[int, int]) -> dict[str, torch.Tensor]:
+    """Covers of the file and those of the left side."""
     bones = tensors["cover.bone"].long()
     chosen = torch.tensor([int(b) in left_of for b in bones])
     swapped = torch.tensor([left_of[int(b)] for b in bones[chosen]])
-    vertex, patch = tensors["cover.vertex"].long(), tensors["cover.patch"].long()
-    mirror = tensors["body.mirror"].long()
+    points, patch = tensors["cover.points"].float(), tensors["cover.patch"].long()
+    slider, around, mirror = (tensors[key].long() for key in ("cover.slider", "cover.around", "body.mirror"))
     return {
         "cover.bone": torch.cat([bones, swapped]),
-        "cover.vertex": torch.cat([vertex, renumber[vertex[chosen]]]),
+        "cover.points": torch.cat([points, points[chosen] * torch.tensor([-1.0, 1.0, 1.0])]),
         "cover.patch": torch.cat([patch, mirror[patch[chosen]]]),
+        "cover.slider": torch.tensor([int(slider), left_of[int(slider)]]),
+        "cover.around": torch.stack([around, mirror[around]]),
     }
 
 

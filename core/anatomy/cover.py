@@ -11,8 +11,9 @@ from maskel_core.anatomy.asset import Anatomy
 
 _COVER = 0.0016
 """Least depth of bone under the skin that is kept, metres in a body of 1.75 m."""
-_HIGHEST = 0.020
-_ROUNDS = 3
+_HIGHEST = 0.012
+_FOLD = 0.020
+_ROUNDS = 4
 
 
 def cover_bones(anatomy: Anatomy, skin: torch.Tensor, maps: torch.Tensor, size: float) -> torch.Tensor:
@@ -29,19 +30,22 @@ def cover_bones(anatomy: Anatomy, skin: torch.Tensor, maps: torch.Tensor, size: 
     """
     if "cover.bone" not in anatomy:
         return skin
-    local = anatomy["bone.vertices"][anatomy["cover.vertex"]]
     chosen = maps[anatomy["cover.bone"]]
-    points = (chosen[..., :3] @ local.unsqueeze(-1)).squeeze(-1) + chosen[..., 3]
-    patch, faces = anatomy["cover.patch"], anatomy["body.faces"]
+    points = (chosen[..., :3] @ anatomy["cover.points"].unsqueeze(-1)).squeeze(-1) + chosen[..., 3]
+    patch, faces = _patches(anatomy, points, skin), anatomy["body.faces"]
     normals = vertex_normals(skin, faces)
     kept = None
     for _ in range(_ROUNDS):
         offset = points.unsqueeze(1) - skin[patch]
         distance = offset.norm(dim=-1)
-        nearest = distance.argmin(1, keepdim=True)
-        facing = normals[patch.gather(1, nearest).squeeze(1)]
-        height = (offset.gather(1, nearest.unsqueeze(-1).expand(-1, -1, 3)).squeeze(1) * facing).sum(1)
-        lack = height + _COVER * size
+        # Three neighbours vote: in a fold one of them belongs to the other side, and sees the bone deep inside.
+        nearest = distance.topk(3, dim=1, largest=False).indices
+        facings = normals[patch.gather(1, nearest)]
+        heights = (offset.gather(1, nearest.unsqueeze(-1).expand(-1, -1, 3)) * facings).sum(-1)
+        middle = heights.median(1)
+        facing = facings.gather(1, middle.indices[:, None, None].expand(-1, -1, 3)).squeeze(1)
+        lack = middle.values + _COVER * size
+        lack = torch.where(heights.amin(1) < -_FOLD * size, -torch.ones_like(lack), lack)
         if kept is None:
             # What is far under the skin now stays there: only the bones near the surface are asked again.
             kept = lack > -0.006 * size
@@ -61,6 +65,19 @@ def cover_bones(anatomy: Anatomy, skin: torch.Tensor, maps: torch.Tensor, size: 
         )
         skin = skin + normals * height.unsqueeze(1)
     return skin
+
+
+def _patches(anatomy: Anatomy, points: torch.Tensor, skin: torch.Tensor) -> torch.Tensor:
+    """Skin vertices (P, 14) over each point: those of rest, or for bones that slide under the skin the nearest now."""
+    patch = anatomy["cover.patch"]
+    if "cover.slider" not in anatomy:
+        return patch
+    patch = patch.clone()
+    for bone, around in zip(anatomy["cover.slider"], anatomy["cover.around"], strict=True):
+        chosen = (anatomy["cover.bone"] == bone).nonzero().squeeze(1)
+        apart = torch.cdist(points[chosen], skin[around])
+        patch[chosen] = around[apart.topk(patch.shape[1], dim=1, largest=False).indices]
+    return patch
 
 
 def vertex_normals(vertices: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:

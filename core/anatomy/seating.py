@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import torch
 from maskel_core.anatomy.asset import Anatomy
 
-_LEAST, _MOST = 0.0022, 0.0060
+_LEAST, _MOST = 0.0028, 0.0060
 """Joint space that is left alone, metres: real ones are 1 to 8 mm wide (radiographic joint space with its cartilage)."""
 _SOFT = 0.0005
-_FARTHEST = 0.012
 _STEPS = 8
 _CLOSEST = 16
 """Samples of each surface, nearest to the other one, that are followed."""
@@ -62,6 +61,7 @@ def _seat_body(anatomy: Anatomy, maps: torch.Tensor) -> torch.Tensor:
 
     pairs = _closest_pairs(placed, normals, far)
     out = torch.nn.functional.normalize(placed[:, 0].mean(1) - placed[:, 1].mean(1), dim=1)
+    reach = anatomy["slot.reach"].unsqueeze(1)
     shift = maps.new_zeros(len(crowd), 3)
     for _ in range(_STEPS):
         clearance = pairs.clearance(shift[slots])
@@ -77,7 +77,8 @@ def _seat_body(anatomy: Anatomy, maps: torch.Tensor) -> torch.Tensor:
         move = (step.unsqueeze(1) / gain * way)[:, None] * part.unsqueeze(-1)
         moved = torch.zeros_like(shift).index_add(0, own.reshape(-1), move.reshape(-1, 3))
         shift = shift + moved / crowd.unsqueeze(1)
-        shift = shift * (_FARTHEST / shift.norm(dim=1, keepdim=True).clamp(min=_FARTHEST))
+        far_off = shift.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        shift = shift * (reach / far_off).clamp(max=1.0)
     near, away = shift[anatomy["slot.of_bone"]].unbind(1)
     return move_ends(anatomy, maps, near, away)
 

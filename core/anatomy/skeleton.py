@@ -15,14 +15,14 @@ from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.anatomy.seating import move_ends, seat_bones
 
 _WEIGHT, _MUSCLE = 3, 2
-_LEAN_WEIGHT, _LEAN_MUSCLE = 0.5, 0.6
+_LEAN_WEIGHT, _LEAN_MUSCLE = 0.5, (0.4, 0.6)
 
 
 def lean_phenotypes(phenotypes: torch.Tensor) -> torch.Tensor:
-    """The same person without excess fat and muscle, which bones do not follow; float (B, 6)."""
+    """The same person without excess fat, and neither wasted nor muscular, which bones do not follow; float (B, 6)."""
     lean = phenotypes.clone()
     lean[:, _WEIGHT] = lean[:, _WEIGHT].clamp(max=_LEAN_WEIGHT)
-    lean[:, _MUSCLE] = lean[:, _MUSCLE].clamp(max=_LEAN_MUSCLE)
+    lean[:, _MUSCLE] = lean[:, _MUSCLE].clamp(*_LEAN_MUSCLE)
     return lean
 
 

@@ -101,8 +101,7 @@ def test_mirrored_pose_gives_mirrored_skeleton(anatomy: Anatomy) -> None:
         anatomy, ADULT, Pose("test", (right, left), (left, right), (0.1, -0.2, -0.3), (0.1, 0.1, -0.2))
     )
     mirrored = other.landmarks[list(MIRRORED)] * torch.tensor([-1.0, 1.0, 1.0])
-    # The source body's finger joints are mirror images to a few millimetres only.
-    assert (one.landmarks - mirrored).abs().max() < 0.008
+    assert (one.landmarks - mirrored).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("pose", list(POSE_CLASSES))
@@ -114,7 +113,7 @@ def test_femoral_head_stays_in_its_socket(anatomy: Anatomy, pose: str) -> None:
             f.landmarks[JOINT_NAMES.index(f"hip_{side}")] - f.landmarks[JOINT_NAMES.index("pelvis")]
             for f in (rest, posed)
         ]
-        assert gaps[0].norm() == pytest.approx(float(gaps[1].norm()), abs=0.002)
+        assert gaps[0].norm() == pytest.approx(float(gaps[1].norm()), abs=0.0035)
 
 
 def test_bones_lie_under_the_skin(anatomy: Anatomy) -> None:

@@ -71,29 +71,47 @@ def bind(
 
 def covers(
     anatomy: Anatomy,
-    tensors: dict[str, torch.Tensor],
     pieces: list[Piece],
+    bone_names: list[str],
     order: list[str],
     constant: np.ndarray,
     slope: np.ndarray,
 ) -> dict[str, torch.Tensor]:
-    """Which skin lies over which bone in the lean adult, see ``construction.covers``."""
+    """Which skin lies over which bone in the lean adult, see ``construction.covers``.
+
+    Returns:
+        ``cover.bone`` (P,), ``cover.points`` (P, 3) in the bones' own spaces, ``cover.patch`` (P, 14) skin vertices,
+        ``cover.slider`` (1,) a bone that slides under the skin and ``cover.around`` (M,) the skin about it, and ``body.mirror``
+        (V,), the mirror image of each skin vertex.
+    """
     person = shape_coefficients(anatomy, torch.tensor([_REFERENCE]))
     skin = rest_shape(anatomy, person).vertices[0].double().numpy()
     maps = constant + np.tensordot(person[0].double().numpy(), slope, 1)
-    starts = np.cumsum([0] + [len(p.vertices) for p in pieces])
-    bones, offsets = {}, {}
-    for piece, start in zip(pieces, starts, strict=False):
-        number = int(tensors["piece.bone"][int(np.searchsorted(starts, start, "right")) - 1])
+    bones, placed = {}, {}
+    for piece in pieces:
+        number = bone_names.index(piece.bone if piece.bone in bone_names else f"{piece.bone}_r")
         if piece.kind == "always" and number not in bones and piece.bone != "lung":
-            affine = maps[order.index(piece.bone)]
-            bones[number] = piece.vertices @ affine[:, :3].T + affine[:, 3]
-            offsets[number] = int(start)
-    covers = build_covers(bones, skin, open_vertices(anatomy), float(np.ptp(skin[:, 2])) / 1.75)
-    first = torch.tensor([offsets.get(i, 0) for i in range(max(offsets) + 1)])
-    covers["cover.vertex"] = covers["cover.vertex"] + first[covers["cover.bone"].long()].to(torch.int32)
+            placed[number] = maps[order.index(piece.bone)]
+            bones[number] = piece.vertices @ placed[number][:, :3].T + placed[number][:, 3]
     mirror, _ = mirror_images(anatomy["body.template"].double().numpy(), anatomy.names["joints"])
-    return covers | {"body.mirror": torch.tensor(mirror).to(torch.int16)}
+    axial = {number for number in bones if not bone_names[number].endswith("_r")}
+    size = float(np.ptp(skin[:, 2])) / 1.75
+    owners, points, patches = build_covers(bones, skin, open_vertices(anatomy), size, mirror, axial)
+    # The shoulder blade slides far under the skin of the back: it asks all of the skin about it.
+    blade = bone_names.index("scapula_r")
+    outside = open_vertices(anatomy).nonzero()[0]
+    reach = np.linalg.norm(skin[outside][:, None] - points[owners == blade][None, ::4], axis=2).min(1)
+    back = np.array(
+        [np.linalg.inv(placed[o][:, :3]) @ (p - placed[o][:, 3]) for o, p in zip(owners, points, strict=True)]
+    )
+    return {
+        "cover.bone": torch.tensor(owners).to(torch.uint8),
+        "cover.points": torch.tensor(back).half(),
+        "cover.patch": torch.tensor(patches).to(torch.int16),
+        "cover.slider": torch.tensor([blade]).to(torch.uint8),
+        "cover.around": torch.tensor(outside[reach < 0.11 * size]).to(torch.int16),
+        "body.mirror": torch.tensor(mirror).to(torch.int16),
+    }
 
 
 def _end_joints(bone_names: list[str], indices: torch.Tensor, joints: list[str]) -> torch.Tensor:

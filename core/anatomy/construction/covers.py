@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from scipy.spatial import cKDTree
 
 _DEEPEST = 0.035
@@ -15,8 +14,13 @@ _PATCH = 14
 
 
 def build_covers(
-    bones: dict[int, np.ndarray], skin: np.ndarray, open_skin: np.ndarray, scale: float
-) -> dict[str, torch.Tensor]:
+    bones: dict[int, np.ndarray],
+    skin: np.ndarray,
+    open_skin: np.ndarray,
+    scale: float,
+    mirror: np.ndarray,
+    axial: set[int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points of the bones that lie near the skin, and the patch of skin over each.
 
     Args:
@@ -24,29 +28,31 @@ def build_covers(
         skin: float (V, 3), the same body's skin.
         open_skin: bool (V,), vertices that face the outside.
         scale: Stature of that body relative to 1.75 m.
+        mirror: int (V,), the mirror image of each skin vertex.
+        axial: Numbers of the bones on the mid-sagittal plane, whose points come as mirror images of each other.
 
     Returns:
-        ``cover.bone`` (P,), ``cover.vertex`` (P,) the number of the vertex in its bone, ``cover.patch`` (P, 14) skin vertices.
+        Bone (P,), point at rest (P, 3) and patch (P, 14) of skin vertices.
     """
     outside = open_skin.nonzero()[0]
     tree = cKDTree(skin[outside])
-    owners, vertices, patches = [], [], []
-    for bone, points in bones.items():
+    owners, places, patches = [], [], []
+    for bone, surface in bones.items():
+        points = surface[surface[:, 0] <= 0] if bone in axial else surface
         distance, _ = tree.query(points)
         near = (distance < _DEEPEST * scale).nonzero()[0]
-        kept = _thinned(points[near], min(_APART * scale, 0.2 * float(np.ptp(points, axis=0).max())))
+        kept = _thinned(points[near], min(_APART * scale, 0.2 * float(np.ptp(surface, axis=0).max())))
         if not len(kept):
             continue
-        chosen = near[kept]
-        _, patch = tree.query(points[chosen], k=_PATCH)
-        owners += [bone] * len(chosen)
-        vertices += chosen.tolist()
-        patches.append(outside[patch])
-    return {
-        "cover.bone": torch.tensor(owners).to(torch.uint8),
-        "cover.vertex": torch.tensor(vertices).to(torch.int32),
-        "cover.patch": torch.tensor(np.concatenate(patches)).to(torch.int16),
-    }
+        chosen = points[near[kept]]
+        patch = outside[tree.query(chosen, k=_PATCH)[1]]
+        if bone in axial:
+            chosen = np.vstack([chosen, chosen * np.array([-1.0, 1.0, 1.0])])
+            patch = np.vstack([patch, mirror[patch]])
+        owners.append(np.full(len(chosen), bone))
+        places.append(chosen)
+        patches.append(patch)
+    return np.concatenate(owners), np.concatenate(places), np.concatenate(patches)
 
 
 def _thinned(points: np.ndarray, apart: float) -> np.ndarray:

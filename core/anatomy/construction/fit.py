@@ -15,7 +15,7 @@ from maskel_core.anatomy.construction.tuck import Skin, settle
 from scipy.ndimage import gaussian_filter1d
 
 _SCALP = 0.0065
-_DISC = 0.94
+_DISC = {"c": 0.87, "t": 0.92, "l": 0.92}
 """Height of a vertebra against its share of the source's spine: what is lost to it is left to the discs and facet joints."""
 _TILT = np.radians(5.0)
 """Forward tilt of the pelvis against the source's, whose bearer lies."""
@@ -83,16 +83,11 @@ class SkeletonFit:
             near = np.linalg.norm(points - self.bodies[f"t{i}"], axis=1)
             pins = points[near <= np.quantile(near, 0.08)]
             maps[f"rib{i}"] = settle(maps[f"rib{i}"], points, skin, 0.007 * size, pins, symmetric=False)
-        for name, margin in (("sternum", 0.006), ("skull", 0.005), ("mandible", 0.006)):
-            points = self.shapes[name]
-            if name == "skull":
-                # The face is fitted to the eyes and is not pressed back for a nose that the skin lacks.
-                points = points[points[:, 2] > self.jaw[2] + 0.02]
-            pins = points.mean(0)[None] if name == "sternum" else self.jaw[None]
-            upright = name != "sternum"
-            maps[name] = settle(
-                maps[name], points, skin, margin * size, pins, symmetric=True, upright=upright
-            )
+        points = self.shapes["sternum"]
+        # Skull and mandible are fitted to the head's own measures; the ears beside them would press them in.
+        maps["sternum"] = settle(
+            maps["sternum"], points, skin, 0.006 * size, points.mean(0)[None], symmetric=True
+        )
 
     def _pelvis(self, body: RestBody, skin: Skin) -> dict[str, Affine]:
         source = self.origins["femur_r"]
@@ -186,14 +181,17 @@ class SkeletonFit:
         # No level turns much more against its neighbour than in the source: their facets would meet.
         tilt = gaussian_filter1d(tilt, 3.5)
         # The atlas lies level under the skull, and the axis halfway.
-        tilt[-2:] *= (0.5, 0.0)
+        tilt[-2:] *= (0.3, 0.0)
+        # The dens stands in the ring of the atlas.
+        y[-2] = y[-1] + scale * (source_y[-2] - source_y[-1])
+        y[-3] = 0.5 * (y[-3] + 0.5 * (y[-4] + y[-2]))
         maps = {}
-        lean = np.hypot(1.0, np.gradient(y) / np.gradient(heights))
+        lean = np.hypot(1.0, np.gradient(y) / np.gradient(heights)).clip(max=1.03)
         for i, (name, centre) in enumerate(centres.items()):
             centre[1] = y[i]
             cos, sin = np.cos(tilt[i]), np.sin(tilt[i])
             turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-            matrix = turn @ np.diag([scale, scale, _DISC * tall[name] * lean[i]])
+            matrix = turn @ np.diag([scale, scale, _DISC[name[0]] * tall[name] * lean[i]])
             maps[name] = affine(matrix, self.bodies[name], centre)
         return maps, centres
 
@@ -264,7 +262,7 @@ class SkeletonFit:
         target = np.array([shoulder, acromion, *(p + drop for p in on_cage)])
         blade = similarity(source, target, np.array([4.0, 2.0, 1.0, 1.0]))
         end = moved(blade, tip)
-        end += 0.003 * size * unit(target_medial - end)
+        end += 0.0055 * size * unit(target_medial - end)
         collar = limb(body, (medial, tip), (target_medial, end), (up, up))
         return {"scapula": blade, "clavicle": collar}
 

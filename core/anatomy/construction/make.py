@@ -32,14 +32,13 @@ from rich.progress import track
 from safetensors.torch import save_file
 
 RANK = 64
-FITTED_BODIES = 480
+FITTED_BODIES = 440
 YOUNGEST = -1 / 3
 """The newborn, by the body parameter ``age``."""
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
-_SLENDER = {"clavicle", "humerus", "ulna", "radius", "femur", "tibia", "fibula"}
-_COMPACT = {"patella", "talus", "calcaneus", "scapula", "pisiform", "hamate", "trapezium", "scaphoid"}
-"""Bones near the skin that are moved or thinned under it; the others are fitted to the skin to begin with."""
+_SLENDER = {"humerus", "ulna", "radius", "femur", "tibia"}
+"""Long bones near the skin, which are moved and thinned under it; the skin is drawn over what still shows elsewhere."""
 
 
 _STAGES = {"milk_teeth": (0.8, 9.0), "permanent_teeth": (9.0, 200.0)}
@@ -124,6 +123,9 @@ def _fit_bodies(
     dominant = joints.gather(1, weights.argmax(1, keepdim=True)).squeeze(1).numpy()
     faces = anatomy["body.faces"].numpy()
     open_skin = open_vertices(anatomy)
+    # The fibula goes where the tibia goes.
+    tibia, fibula = list(centres).index("tibia"), list(centres).index("fibula")
+    beside = np.append(centres["fibula"] - centres["tibia"], 1.0)
     result = []
     for row in track(coefficients, "fitting bodies"):
         shape = rest_shape(anatomy, row[None])
@@ -141,13 +143,11 @@ def _fit_bodies(
         for name, centre in centres.items():
             affine = maps[name]
             local = np.concatenate([affine[:, :3], (affine[:, :3] @ centre + affine[:, 3])[:, None]], axis=1)
-            if name in _SLENDER or "ph" in name or name.endswith("mc") or name.startswith("thumb"):
+            if name in _SLENDER or "ph" in name or name.startswith("thumb"):
                 local = tuck(local, outer[name], skin, 0.003 * size, slender=True)
-            elif name in _COMPACT or name.startswith(("tarsal", "metatarsal", "toe")):
-                local = tuck(local, outer[name], skin, 0.003 * size, slender=False, reach=0.004, least=0.93)
-            if name in _SLENDER | _COMPACT or "ph" in name or name.startswith(("thumb", "tarsal")):
                 local = settle(local, outer[name], skin, 0.003 * size, ends(outer[name]), symmetric=False)
             fitted.append(local)
+        fitted[fibula] = np.concatenate([fitted[tibia][:, :3], fitted[tibia] @ beside[:, None]], axis=1)
         result.append(np.stack(fitted))
     return coefficients.double().numpy(), np.stack(result)
 
@@ -213,8 +213,8 @@ def build(path: Path = ASSET_PATH) -> Path:
     )
     tensors |= sex_tensors(pieces, centres, origins["femur_r"])
     tensors |= named_joints(landmarks(fit), bone_names, centres)
-    tensors |= build_seats(_outer_surfaces(pieces), centres, bone_names)
-    tensors |= covers(anatomy, tensors, pieces, order, constant, slope)
+    tensors |= build_seats(_outer_surfaces(pieces), centres, bone_names, origins["femur_r"])
+    tensors |= covers(anatomy, pieces, bone_names, order, constant, slope)
     tensors |= balls(pieces, bone_names, centres, origins["femur_r"])
     tensors |= anchors(fit, bone_names, centres, names["joints"])
     names |= {"bones": bone_names, "landmarks": list(JOINT_NAMES), "tissues": list(TISSUES)}

@@ -17,6 +17,8 @@ SAMPLES = 96
 _NEAR = 0.012
 """Surface nearer than this to the other bone at rest belongs to the joint, metres in the source."""
 
+_FARTHEST = 0.005
+"""How far the end of a bone may move to be seated, metres."""
 _FINGERS = "2345"
 _CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 _HAND = (*_CARPALS, *(f"{k}mc" for k in _FINGERS))
@@ -36,11 +38,13 @@ class Seat:
         one: First bone and which of its ends, 0 near the trunk and 1 far from it.
         other: The same of the second.
         reach: Radius about the joint within which surfaces may meet in some pose, metres in the source.
+        beyond: Radius about the femoral head within which they are left to ``maskel_core.anatomy.balls``.
     """
 
     one: tuple[str, int]
     other: tuple[str, int]
     reach: float = 0.0
+    beyond: float = 0.0
 
 
 def seats() -> list[Seat]:
@@ -58,7 +62,7 @@ def seats() -> list[Seat]:
         *((f"metatarsal{t}", *(f"toe_phalanx{i}" for i in row)) for t, row in enumerate(TOES, 1)),
     ):
         out += [Seat((near, 1), (far, 0), 0.013) for near, far in pairwise(chain)]
-    # The hip needs none: its head is kept round about the centre of its socket.
+    out += [Seat(("hip_bone", 0), ("femur", 0), 0.040, 0.0295)]
     out += [Seat(("femur", 1), ("tibia", 0), 0.036)]
     out += [Seat(("femur", 1), ("patella", 0), 0.036), Seat(("tibia", 1), ("talus", 0), 0.022)]
     return out
@@ -99,14 +103,15 @@ def _farthest(points: np.ndarray, count: int) -> np.ndarray:
 
 
 def _surface(
-    points: np.ndarray, normals: np.ndarray, other: np.ndarray, reach: float, symmetric: bool
+    points: np.ndarray, normals: np.ndarray, other: np.ndarray, seat: Seat, hip: np.ndarray, symmetric: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points and normals (SAMPLES, 3) of the part of a bone that may meet the other, each other's mirror images if asked."""
     distance, nearest = cKDTree(other).query(points)
     first = distance.argmin()
     site = 0.5 * (points[first] + other[nearest[first]])
     near = distance < max(_NEAR, distance.min() + 0.004)
-    near |= np.linalg.norm(points - site, axis=1) < reach
+    near |= np.linalg.norm(points - site, axis=1) < seat.reach
+    near &= np.linalg.norm(points - hip, axis=1) >= seat.beyond
     if not symmetric:
         index = near.nonzero()[0]
         index = index[_farthest(points[index], SAMPLES)]
@@ -120,7 +125,10 @@ def _surface(
 
 
 def build_seats(
-    outer: dict[str, tuple[np.ndarray, np.ndarray]], centres: dict[str, np.ndarray], bone_names: list[str]
+    outer: dict[str, tuple[np.ndarray, np.ndarray]],
+    centres: dict[str, np.ndarray],
+    bone_names: list[str],
+    hip: np.ndarray,
 ) -> dict[str, torch.Tensor]:
     """Tensors of the joints of the axis and the right side; the left is mirrored when the file is read.
 
@@ -128,11 +136,13 @@ def build_seats(
         outer: Vertices (N, 3) in each bone's own space and faces (M, 3) of its outer surface, by name without side.
         centres: Origin of each bone's space in the source, metres.
         bone_names: Names of all bones of the asset.
+        hip: (3,) centre of the right femoral head in the source, metres.
 
     Returns:
         ``seat.bones`` (S, 2), ``seat.ends`` (S, 2), ``seat.points`` and ``seat.normals`` (S, 2, SAMPLES, 3) in the bones' own
         spaces; ``slot.of_bone`` (B, 2), the movable thing that each end belongs to, ``slot.along`` (B, 4), from a point of the
-        bone's space (x, y, z, 1) to its share of the way from near to far end, ``slot.mobility`` (slots,).
+        bone's space (x, y, z, 1) to its share of the way from near to far end, ``slot.mobility`` and ``slot.reach``
+        (slots,), how readily and how far at most it moves, metres.
     """
 
     def index(name: str) -> int:
@@ -148,27 +158,33 @@ def build_seats(
         pair = []
         for (name, _), (opposite, _) in ((seat.one, seat.other), (seat.other, seat.one)):
             axial = name in bone_names and opposite in bone_names
-            points, facing = _surface(places[name], normals[name], places[opposite], seat.reach, axial)
+            points, facing = _surface(places[name], normals[name], places[opposite], seat, hip, axial)
             pair.append((points - centres[name], facing))
         rows.append(([index(n) for n, _ in (seat.one, seat.other)], [seat.one[1], seat.other[1]], pair))
 
     slots = np.zeros((len(bone_names), 2), int)
     along = np.zeros((len(bone_names), 4))
-    mobility = [0.0]
+    mobility, reaches = [0.0], [0.0]
     for bones, ends, ready in _groups():
-        for side in ("_r", "_l"):
-            names = [n + side if n + side in bone_names else n for n in bones]
-            if side == "_l" and names == list(bones):
-                continue  # of the axis
-            first = len(mobility)
-            if ready:
+        # A bone of the axis takes its ribs along on both sides; a paired bone moves on its own.
+        sided = [[n if n in bone_names else n + side for n in bones] for side in ("_r", "_l")]
+        shared = bones[0] in bone_names
+        for names in sided:
+            first = len(mobility) if not (shared and names is sided[1]) else len(mobility) - ends
+            if not ready:
+                first = 0
+            elif first == len(mobility):
                 mobility += [ready] * ends
+                # A femoral head that leaves its neck's way keeps a joint space all round.
+                reaches += [
+                    _FARTHEST / 2.5 if bones == ("femur",) and end == 0 else _FARTHEST for end in range(ends)
+                ]
             for plain, name in zip(bones, names, strict=True):
                 row = bone_names.index(name)
                 slots[row] = (first, first + ends - 1) if ready else (0, 0)
                 if ends == 2:
                     along[row] = _along(outer[bones[0]][0] + centres[bones[0]], centres[plain])
-                    if side == "_l":
+                    if name.endswith("_l"):
                         along[row, 0] *= -1
     return {
         "seat.bones": torch.tensor([r[0] for r in rows]).to(torch.uint8),
@@ -178,6 +194,7 @@ def build_seats(
         "slot.of_bone": torch.tensor(slots).to(torch.uint8),
         "slot.along": torch.tensor(along).float(),
         "slot.mobility": torch.tensor(mobility).float(),
+        "slot.reach": torch.tensor(reaches).float(),
     }
 
 
