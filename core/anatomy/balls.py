@@ -6,12 +6,19 @@ About the joint's centre both bones are scaled alike in every direction; further
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 
 
+class Tensors(Protocol):
+    """What an asset is here: tensors by name."""
+
+    def __getitem__(self, key: str, /) -> torch.Tensor: ...
+
+
 def round_balls(
-    tensors: Mapping[str, torch.Tensor], points: torch.Tensor, posed: torch.Tensor, maps: torch.Tensor
+    tensors: Tensors, points: torch.Tensor, posed: torch.Tensor, maps: torch.Tensor
 ) -> torch.Tensor:
     """Posed bone vertices, those of ball joints moved to where an even scale puts them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from maskel_core.anatomy.balls import Tensors
 
 _BEGINS, _ENDS = 11.0, 17.0
 """Years between which pelvis and face take on the form of their sex (Scheuer & Black 2000)."""
@@ -16,9 +17,7 @@ def maturity(years: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def sexed(
-    tensors: Mapping[str, torch.Tensor], points: torch.Tensor, gender: float, years: float
-) -> torch.Tensor:
+def sexed(tensors: Tensors, points: torch.Tensor, gender: float, years: float) -> torch.Tensor:
     """Bone vertices in the form of a sex.
 
     Args:
