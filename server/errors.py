@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 log = logging.getLogger("maskel_server")
 
 STATUS = {
+    "bad_http": 400,
     "bad_request": 422,
     "unauthorized": 401,
     "bad_host": 403,
@@ -30,6 +31,7 @@ STATUS = {
     "bad_style": 422,
     "bad_size": 422,
     "busy": 429,
+    "headers_too_large": 431,
     "internal": 500,
     "not_ready": 503,
     "out_of_memory": 503,
@@ -84,7 +86,7 @@ def _from_http(request: Request, error: HTTPException) -> MaskelError:
     if error.status_code == 404:
         return MaskelError(
             "not_found",
-            f"There is nothing at {request.url.path}.",
+            f"There is nothing at {request.url.path[:80]}.",
             "Use /v1/health, /v1/models or /v1/xray.",
         )
     if error.status_code == 405:

@@ -18,6 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN_PATHS = frozenset({"/v1/health"})
 """Calls that need no token."""
 
+MAX_HEAD_BYTES = 64 * 1024
+"""Largest request target with its headers, in bytes."""
+
 DRAIN_SECONDS = 5.0
 """How long the rest of a refused body is read and dropped, so that the client hears the refusal."""
 
@@ -47,6 +50,7 @@ class Guard:
             await send(message)
 
         try:
+            check_head(scope)
             self._check(scope["path"], Headers(scope=scope))
             await self.app(scope, body.receive, watched_send)
         except MaskelError as error:
@@ -146,6 +150,26 @@ async def _quietly(work: Callable[[], Awaitable[None]], seconds: float) -> None:
         return
 
 
+def check_head(scope: Scope) -> None:
+    """Refuse a request head over the limit; the parser's own limit lets through a head that came in one piece.
+
+    Raises:
+        MaskelError: ``headers_too_large``.
+    """
+    target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+    if target + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:
+        raise headers_too_large()
+
+
+def headers_too_large() -> MaskelError:
+    """The error for a request head over the limit."""
+    return MaskelError(
+        "headers_too_large",
+        f"The request line and headers are larger than {MAX_HEAD_BYTES:,} bytes.",
+        "Send the mask as the request's body and only the documented headers.",
+    )
+
+
 def body_too_large(limit: int) -> MaskelError:
     """The error for a body over the limit (bytes)."""
     return MaskelError(
@@ -171,8 +195,11 @@ def host_allowed(host: str, settings: ServerSettings) -> bool:
 
 def origin_allowed(origin: str) -> bool:
     """Whether a browser page with this Origin may call: only pages served from this machine."""
-    parts = urllib.parse.urlsplit(origin)
-    return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+    try:
+        parts = urllib.parse.urlsplit(origin)
+        return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
+    except ValueError:  # an unclosed bracket
+        return False
 
 
 def is_loopback(name: str) -> bool:

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from maskel_core.errors import MaskelError
 from maskel_core.runtime import open_pipeline
 from maskel_core.state import published_path, token_path
 from maskel_core.version import API_VERSION, __version__
 from maskel_server.app import create_app
 from maskel_server.engine import Engine
-from maskel_server.guard import is_loopback
+from maskel_server.guard import MAX_HEAD_BYTES, is_loopback
 from maskel_server.private_files import load_or_create_token, remove_if_ours, write_private
 from maskel_server.settings import ServerSettings
+from maskel_server.wire import TypedH11Protocol
 from pydantic import SecretStr
 
 log = logging.getLogger("maskel_server")
@@ -70,18 +72,7 @@ def serve(options: LaunchOptions) -> None:
         )
         load = partial(open_pipeline, settings.model, settings.device, settings.threads)
         app = create_app(settings, Engine(load, settings.queue_size))
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-        )
+        config = uvicorn_config(app)
         ready = {
             "event": "ready",
             "url": url_of(listener),
@@ -96,6 +87,23 @@ def serve(options: LaunchOptions) -> None:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             log.info("stopped from the keyboard")
+
+
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    """How an application meets the network: plain HTTP/1.1, no sockets but its own, no foreign headers believed."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        http=TypedH11Protocol,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws="none",
+        loop="asyncio",
+    )
 
 
 class AnnouncedServer(uvicorn.Server):
