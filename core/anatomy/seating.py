@@ -14,7 +14,7 @@ from maskel_core.anatomy.asset import Anatomy
 _LEAST, _MOST = 0.0028, 0.0060
 """Joint space that is left alone, metres: real ones are 1 to 8 mm wide (radiographic joint space with its cartilage)."""
 _SOFT = 0.0005
-_STEPS = 8
+_STEPS = 16
 _CLOSEST = 16
 """Samples of each surface, nearest to the other one, that are followed."""
 

@@ -214,6 +214,11 @@ def femur(mesh: trimesh.Trimesh, hip: np.ndarray, knee: np.ndarray) -> DistanceF
     solid = union(
         solid, ellipsoid(p, shaft + np.array([0.0085, 0.010, 0.008]), [0.0065, 0.0075, 0.0105]), 0.016
     )
+    # The neck is waisted: 29 mm where adults have 27 from front to back and 33 from top to bottom.
+    along = (neck_end - hip) / np.linalg.norm(neck_end - hip)
+    place = (p - hip.astype(np.float32)) @ along.astype(np.float32)
+    aside = np.linalg.norm(p - hip.astype(np.float32) - place[..., None] * along.astype(np.float32), axis=-1)
+    solid = intersection(solid, (0.0145 + 300 * (place - 0.027) ** 2 - aside).astype(np.float32), 0.003)
     # Nothing of the neck stands over the head's own surface on the side of the socket.
     toward = (p - hip.astype(np.float32)) @ (_OPENING / np.linalg.norm(_OPENING)).astype(np.float32)
     slack = 0.6 * np.maximum(toward + 0.006, 0) + 8 * np.maximum(toward - 0.004, 0)
