@@ -68,8 +68,7 @@ def test_a_person_in_a_mirror_pose_is_its_own_mirror_image(anatomy: Anatomy, yea
     for name in (n for n in names if n.endswith("_r")):
         right = figure.bones[bone == names.index(name)]
         left = figure.bones[bone == names.index(name[:-1] + "l")]
-        # Ribs are seated on vertebrae and sternum one side after the other.
-        assert (right * MIRROR - left).abs().max() < (5e-3 if name.startswith("rib") else 5e-5), name
+        assert (right * MIRROR - left).abs().max() < 5e-5, name
 
 
 @pytest.mark.parametrize("seed", range(4))
