@@ -1,4 +1,4 @@
-"""The HTTP application: three calls, described in docs/architecture.md."""
+"""The HTTP application: four calls, described in docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,10 +18,15 @@ from maskel_server.engine import Engine, XrayJob, XrayLike
 from maskel_server.errors import install_error_handlers
 from maskel_server.form import XrayForm, read_form
 from maskel_server.guard import Guard
+from maskel_server.jobs import JobBook, digest, job_name
+from maskel_server.results import Answer, ResultStore
 from maskel_server.settings import ServerSettings
 from starlette.responses import JSONResponse, Response
 
 log = logging.getLogger("maskel_server")
+
+SWEEP_SECONDS = 300.0
+"""How often kept answers that are too old are deleted."""
 
 
 def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
@@ -33,13 +39,21 @@ def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
     Returns:
         An ASGI application.
     """
+    store = None
+    if settings.results is not None:
+        store = ResultStore(settings.results, settings.results_seconds, settings.results_bytes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        sweeper = asyncio.ensure_future(_sweep(store)) if store is not None else None
         yield
+        if sweeper is not None:
+            sweeper.cancel()
+        await book.close()
         engine.stop()
 
+    book = JobBook(store)
     # No generated documentation pages: they would load scripts from elsewhere.
     app = FastAPI(
         title="MaSkel", version=__version__, lifespan=lifespan, openapi_url=None, redirect_slashes=False
@@ -79,36 +93,55 @@ def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
 
     @app.post("/v1/xray")
     async def xray(request: Request) -> Response:
-        with engine.admit():
+        named = request.headers.get("x-maskel-job")
+        job = None if named is None else job_name(named)
+        with engine.admit() as ticket:
             form = await read_form(request)
-            try:
-                async with asyncio.timeout(settings.work_seconds):
-                    return await _answer(request, form)
-            except TimeoutError:
-                raise MaskelError(
-                    "timed_out",
-                    f"The X-ray took longer than {settings.work_seconds:g} seconds.",
-                    "Ask for a smaller size, or try again when the machine is less busy.",
-                ) from None
+            make = partial(_make, form)
+            if job is None:
+                work = asyncio.ensure_future(make())
+                try:
+                    answer = await _wait(request, work)
+                finally:
+                    work.cancel()
+            else:
+                found = await book.obtain(job, digest(form), make, ticket)
+                answer = found if isinstance(found, Answer) else await _wait(request, found)
+        return Response(answer.body, media_type=answer.media_type, headers=answer.headers)
 
-    async def _answer(request: Request, form: XrayForm) -> Response:
+    @app.delete("/v1/jobs/{job}")
+    async def take_back(job: str) -> dict[str, str]:
+        return {"id": job_name(job), "status": await book.take_back(job)}
+
+    async def _make(form: XrayForm) -> Answer:
+        try:
+            async with asyncio.timeout(settings.work_seconds):
+                return await _answer(form)
+        except TimeoutError:
+            raise MaskelError(
+                "timed_out",
+                f"The X-ray took longer than {settings.work_seconds:g} seconds.",
+                "Ask for a smaller size, or try again when the machine is less busy.",
+            ) from None
+
+    async def _answer(form: XrayForm) -> Answer:
         mask = await asyncio.to_thread(decode_mask, form.mask, settings.max_pixels)
         check_size(form.size, mask.shape, settings.max_pixels)
-        job = XrayJob(mask, form.style, form.size, form.joints)
-        result, seconds = await _wait(request, engine.submit(job))
+        result, seconds = await engine.submit(XrayJob(mask, form.style, form.size, form.joints))
         info = engine.info()
         model = info.id if info else ""
         log.info("X-ray %d x %d, %s, %.3f s", mask.shape[1], mask.shape[0], form.style, seconds)
+        headers = {"Cache-Control": "no-store"}
         if form.format == "json":
-            return JSONResponse(await as_json(result, form.style, model, seconds))
+            values = await as_json(result, form.style, model, seconds)
+            return Answer(bytes(JSONResponse(values).body), "application/json", headers)
         png = await asyncio.to_thread(encode_png, result.image)
-        headers = {
+        headers |= {
             "X-MaSkel-Model": model,
             "X-MaSkel-Version": __version__,
             "X-MaSkel-Seconds": f"{seconds:.4f}",
-            "Cache-Control": "no-store",
         }
-        return Response(png, media_type="image/png", headers=headers)
+        return Answer(png, "image/png", headers)
 
     return app
 
@@ -156,21 +189,30 @@ async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> d
     }
 
 
-async def _wait(request: Request, future: asyncio.Future[Any]) -> Any:
-    """The job's result; a client that hangs up gives its place away."""
+async def _wait(request: Request, work: asyncio.Future[Answer]) -> Answer:
+    """The work's answer, or ``bad_request`` when the client hangs up and ``cancelled`` when the job was."""
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({future, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if future.done():
-            return future.result()
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.cancelled():
+            raise MaskelError(
+                "cancelled", "The job was cancelled.", "Send it again if the X-ray is wanted after all."
+            )
+        if work.done():
+            return work.result()
         raise MaskelError(
             "bad_request", "The client hung up.", "Keep the connection open until the answer is there."
         )
     finally:
         gone.cancel()
-        future.cancel()
         with suppress(asyncio.CancelledError):
             await gone
+
+
+async def _sweep(store: ResultStore) -> None:
+    while True:
+        await asyncio.to_thread(store.sweep)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _disconnected(request: Request) -> None:

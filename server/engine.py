@@ -85,6 +85,11 @@ class Ticket:
             self._held = False
             self._engine._release()
 
+    def hand_over(self) -> Ticket:
+        """The same place as another ticket; this one no longer holds it."""
+        self._held = False
+        return Ticket(self._engine)
+
     def __enter__(self) -> Ticket:
         return self
 

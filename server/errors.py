@@ -21,7 +21,10 @@ STATUS = {
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
+    "job_unknown": 404,
     "version_mismatch": 409,
+    "job_conflict": 409,
+    "cancelled": 409,
     "body_too_large": 413,
     "too_many_pixels": 413,
     "not_an_image": 415,
@@ -30,6 +33,7 @@ STATUS = {
     "bad_mask": 422,
     "bad_style": 422,
     "bad_size": 422,
+    "bad_job": 422,
     "busy": 429,
     "headers_too_large": 431,
     "internal": 500,
@@ -87,13 +91,13 @@ def _from_http(request: Request, error: HTTPException) -> MaskelError:
         return MaskelError(
             "not_found",
             f"There is nothing at {request.url.path[:80]}.",
-            "Use /v1/health, /v1/models or /v1/xray.",
+            "Use /v1/health, /v1/models, /v1/xray or /v1/jobs/ID.",
         )
     if error.status_code == 405:
         return MaskelError(
             "method_not_allowed",
             f"{request.method} is not possible at {request.url.path}.",
-            "GET /v1/health and /v1/models, POST /v1/xray.",
+            "GET /v1/health and /v1/models, POST /v1/xray, DELETE /v1/jobs/ID.",
         )
     if error.status_code < 500:
         return _bad_request(f"The request could not be read: {error.detail}.")

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from maskel_core.errors import MaskelError
 from maskel_core.runtime import open_pipeline
-from maskel_core.state import published_path, token_path
+from maskel_core.state import published_path, state_folder, token_path
 from maskel_core.version import API_VERSION, __version__
 from maskel_server.app import create_app
 from maskel_server.engine import Engine
@@ -70,6 +70,8 @@ def serve(options: LaunchOptions) -> None:
             device=options.device,
             threads=options.threads,
         )
+        if settings.results is None:
+            settings = settings.model_copy(update={"results": state_folder() / "results"})
         load = partial(open_pipeline, settings.model, settings.device, settings.threads)
         app = create_app(settings, Engine(load, settings.queue_size))
         config = uvicorn_config(app)

@@ -27,12 +27,21 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         MaskelError: ``cannot_write``.
     """
+    write_private_bytes(path, text.encode())
+
+
+def write_private_bytes(path: Path, data: bytes) -> None:
+    """Like ``write_private``, for bytes.
+
+    Raises:
+        MaskelError: ``cannot_write``.
+    """
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
         _restrict(scratch)
         scratch.replace(path)
     except OSError as error:

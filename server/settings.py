@@ -46,3 +46,12 @@ class ServerSettings(BaseSettings):
 
     work_seconds: float = Field(default=300.0, gt=0)
     """Time a request may take from queue to answer, in seconds."""
+
+    results: Path | None = None
+    """Folder where answers to named jobs are kept; None keeps none."""
+
+    results_seconds: float = Field(default=3600.0, gt=0)
+    """How long an answer to a named job is kept, in seconds."""
+
+    results_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
+    """Size of all kept answers together, in bytes; the oldest go first."""
