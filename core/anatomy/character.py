@@ -79,12 +79,15 @@ def export_character(out: Path, seed: int | None = None, pose: str | None = None
     for what moves with the bone.
 
     Args:
-        out: File to write.
-        seed: Person and pose by seed; None is the built-in default.
+        out: File to write, by exactly this name.
+        seed: Person and pose by seed, 0 or more; None is the built-in default.
         pose: Pose class by name.
 
     Returns:
         The path of the file.
+
+    Raises:
+        MaskelError: ``bad_pose``, or ``cannot_write``.
     """
     anatomy = default_anatomy()
     figure = make_character(anatomy, seed, pose)
@@ -98,17 +101,24 @@ def export_character(out: Path, seed: int | None = None, pose: str | None = None
     ground = np.array([0.0, 0.0, -float(figure.skin[:, 2].min())], np.float32)
     matrices[:, :3, 3] += ground - matrices[:, :3, :3] @ lift
     weights = anatomy["body.skin_weights"].numpy()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        out,
-        verts=rest + lift,
-        faces=anatomy["body.faces"].numpy().astype(np.int32),
-        bone_names=np.array(anatomy.names["joints"]),
-        bone_heads=heads + lift,
-        bone_tails=(_tails(heads, parents) + lift).astype(np.float32),
-        bone_parents=np.array(parents, np.int32),
-        skin_index=anatomy["body.skin_joints"].numpy().astype(np.int32),
-        skin_weight=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
-        pose_matrices=matrices,
-    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # numpy adds ".npz" to names of its own accord, but not to open files.
+        with out.open("wb") as file:
+            np.savez_compressed(
+                file,
+                verts=rest + lift,
+                faces=anatomy["body.faces"].numpy().astype(np.int32),
+                bone_names=np.array(anatomy.names["joints"]),
+                bone_heads=heads + lift,
+                bone_tails=(_tails(heads, parents) + lift).astype(np.float32),
+                bone_parents=np.array(parents, np.int32),
+                skin_index=anatomy["body.skin_joints"].numpy().astype(np.int32),
+                skin_weight=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
+                pose_matrices=matrices,
+            )
+    except OSError as error:
+        raise MaskelError(
+            "cannot_write", f"{out} cannot be written: {error.strerror or error}.", "Check the folder."
+        ) from error
     return out
