@@ -102,7 +102,7 @@ def build_shards(
 
     Raises:
         MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_share``, ``bad_engine``, ``ray_missing``,
-            or ``data_mismatch`` when the folder holds another set.
+            ``cannot_write``, or ``data_mismatch`` when the folder holds another set.
     """
     if count < 1:
         raise MaskelError("bad_count", f"Cannot build {count} samples.", "Ask for at least one sample.")
@@ -111,7 +111,12 @@ def build_shards(
             "bad_size", f"Pictures of {size} pixels are not supported.", "Choose 32 to 2048 pixels."
         )
     check_share(clothed)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskelError(
+            "cannot_write", f"{out} cannot be a folder: {error.strerror or error}.", "Choose another folder."
+        ) from error
     recipe = {
         "count": count,
         "size": size,

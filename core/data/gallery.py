@@ -13,6 +13,7 @@ from maskel_core.anatomy.age import parameter_of
 from maskel_core.anatomy.asset import Anatomy, default_anatomy
 from maskel_core.anatomy.figure import Figure, make_figure
 from maskel_core.anatomy.pose_library import POSE_CLASSES
+from maskel_core.errors import MaskelError
 from maskel_core.pipeline.styles import render_style
 from maskel_core.projection.camera import Camera
 from maskel_core.projection.xray import Projection, project_figure
@@ -177,8 +178,16 @@ def make_gallery(
 
     Returns:
         Path of the page.
+
+    Raises:
+        MaskelError: ``cannot_write``.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskelError(
+            "cannot_write", f"{out} cannot be a folder: {error.strerror or error}.", "Choose another folder."
+        ) from error
     anatomy = default_anatomy()
     entries = []
     with torch.inference_mode():

@@ -172,3 +172,10 @@ def test_wrong_requests_are_refused(tmp_path, count: int, size: int, code: str) 
     with pytest.raises(MaskelError) as refused:
         build_shards(count, size, 1, tmp_path)
     assert refused.value.code == code
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MaskelError) as refused:
+        build_shards(1, 64, 0, tmp_path / "file")
+    assert refused.value.code == "cannot_write"

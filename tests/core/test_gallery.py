@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from maskel_core.anatomy.asset import default_anatomy
 from maskel_core.data.gallery import LAYERS, draw, make_gallery, sheets
+from maskel_core.errors import MaskelError
 from PIL import Image
 
 
@@ -40,3 +41,10 @@ def test_the_page_shows_every_sheet_and_needs_no_network(tmp_path) -> None:
     assert "http" not in text
     for name in pictures:
         assert np.asarray(Image.open(page.parent / name)).std() > 10
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MaskelError) as refused:
+        make_gallery(tmp_path / "file", 64)
+    assert refused.value.code == "cannot_write"
