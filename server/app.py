@@ -193,7 +193,8 @@ async def _wait(request: Request, work: asyncio.Future[Answer]) -> Answer:
     """The work's answer, or ``bad_request`` when the client hangs up and ``cancelled`` when the job was."""
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {work, gone}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if work.cancelled():
             raise MaskelError(
                 "cancelled", "The job was cancelled.", "Send it again if the X-ray is wanted after all."

@@ -70,7 +70,7 @@ class Listening:
         finally:
             connection.close()
 
-    def xray(self, mask, headers=None, filename="m.png", **fields):
+    def xray(self, mask, headers=None, *, filename="m.png", **fields):
         """POST /v1/xray with the bytes of a mask file."""
         return self.ask(
             "POST", "/v1/xray", form(mask, filename, **fields), {"Content-Type": KIND, **(headers or {})}
@@ -98,7 +98,7 @@ class Listening:
         assert not self._thread.is_alive()
 
 
-def form(mask, filename="m.png", **fields):
+def form(mask, filename="m.png", /, **fields):
     """The multipart body of one mask file and its fields."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
