@@ -16,7 +16,7 @@ app = typer.Typer(help="Make training samples and example characters.", no_args_
 def build(
     count: Annotated[int, typer.Option(min=1, help="Number of samples.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    size: Annotated[int, typer.Option(min=16, max=4096, help="Width and height in pixels.")] = 256,
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Width and height in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same samples.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     energies: Annotated[
@@ -42,7 +42,7 @@ def build(
     from maskel_core.data.build import build_shards
 
     try:
-        further = tuple(float(value) for value in energies.split(",") if value.strip())
+        further = tuple(dict.fromkeys(float(value) for value in energies.split(",") if value.strip()))
     except ValueError:
         misuse(f"{energies!r} is no list of numbers.")
     with progress_bar("Samples") as progress:

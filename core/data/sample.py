@@ -132,7 +132,7 @@ def make_sample(
     energies: tuple[float, ...] = (),
     clothed: float = CLOTHED,
 ) -> Sample:
-    """The sample number ``index`` of the set with this seed; the same on every machine and in any order.
+    """The sample number ``index`` of the set with this seed; the same in any order, and to the byte where torch uses one thread.
 
     Args:
         anatomy: The asset.
