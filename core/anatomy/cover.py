@@ -12,8 +12,8 @@ from maskel_core.anatomy.asset import Anatomy
 _COVER = 0.0016
 """Least depth of bone under the skin that is kept, metres in a body of 1.75 m."""
 _HIGHEST = 0.012
-"""Farthest that a point lifts the skin in one round, metres in a body of 1.75 m. Standing, a centimetre is the most that is needed in
-all; under the sit bones of a deep squat and over the collarbone of a raised arm, where skin weights collapse, it is up to four."""
+"""Farthest that a point lifts the skin in one round, metres in a body of 1.75 m. Standing, a centimetre is the most that is
+needed in all; under the sit bones in a deep squat and over the collarbone of a raised arm, where skin weights collapse, four."""
 _FOLD = 0.020
 _ROUNDS = 4
 
