@@ -71,7 +71,8 @@ def main() -> int:
     result = summarise(rows)
     result |= {
         "what": f"{options.count} random bodies in random poses",
-        "command": f"python benchmarks/anatomy_constraints.py --count {options.count} --seed {options.seed} --joints {options.joints}",
+        "command": "python benchmarks/anatomy_constraints.py "
+        f"--count {options.count} --seed {options.seed} --joints {options.joints}",
         "machine": facts,
     }
     report.keep("anatomy_constraints", result, options.out)
