@@ -89,6 +89,9 @@ def make_lung(ribs: list[trimesh.Trimesh]) -> trimesh.Trimesh:
     return surface
 
 
+FINGERS = "2345"
+"""The source's numbers of the fingers but the thumb."""
+CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 TOES = ((7, 2), (8, 3, 1), (11, 5, 4), (13, 9, 6), (14, 12, 10))
 """The source's numbers of the phalanges of each toe, from the root to the tip."""
 

@@ -45,8 +45,6 @@ class SkeletonFit:
         self.elbow = (origins["ulna_r"] + origins["radius_r"]) / 2
         self.wrist = (bones["lunate"].max(0) + bones["scaphoid"].max(0)) / 2
         self.wrist[:2] = (bones["lunate"].mean(0)[:2] + bones["scaphoid"].mean(0)[:2]) / 2
-        jaw = bones["mandible"]
-        self.jaw = jaw[jaw[:, 2] > np.quantile(jaw[:, 2], 0.97)].mean(0) * np.array([0.0, 1.0, 1.0])
 
     def _vertebral_body(self, name: str) -> np.ndarray:
         """Centre of a vertebra's body: the front part of its mid-sagittal slice."""

@@ -6,13 +6,11 @@ from typing import Protocol
 
 import numpy as np
 from maskel_core.anatomy.construction.affine import Affine, least_squares, moved, segment, unit
-from maskel_core.anatomy.construction.bones import TOES
+from maskel_core.anatomy.construction.bones import CARPALS, FINGERS, TOES
 from maskel_core.anatomy.construction.measure import RestBody
 from maskel_core.anatomy.construction.sculpt.pelvis import HEAD, SOCKET
 from maskel_core.anatomy.construction.tuck import Skin, settle
 
-FINGERS = "2345"
-CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 _FRONT = np.array([0.0, -1.0, 0.0])
 
 

@@ -144,7 +144,7 @@ def _fit_bodies(
             affine = maps[name]
             local = np.concatenate([affine[:, :3], (affine[:, :3] @ centre + affine[:, 3])[:, None]], axis=1)
             if name in _SLENDER or "ph" in name or name.startswith("thumb"):
-                local = tuck(local, outer[name], skin, 0.003 * size, slender=True)
+                local = tuck(local, outer[name], skin, 0.003 * size)
                 local = settle(local, outer[name], skin, 0.003 * size, ends(outer[name]), symmetric=False)
             fitted.append(local)
         fitted[fibula] = np.concatenate([fitted[tibia][:, :3], fitted[tibia] @ beside[:, None]], axis=1)

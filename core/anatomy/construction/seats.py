@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import trimesh
-from maskel_core.anatomy.construction.bones import TOES
+from maskel_core.anatomy.construction.bones import CARPALS, FINGERS, TOES
 from scipy.spatial import cKDTree
 
 SAMPLES = 96
@@ -19,9 +19,7 @@ _NEAR = 0.012
 
 _FARTHEST = 0.005
 """How far the end of a bone may move to be seated, metres."""
-_FINGERS = "2345"
-_CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
-_HAND = (*_CARPALS, *(f"{k}mc" for k in _FINGERS))
+_HAND = (*CARPALS, *(f"{k}mc" for k in FINGERS))
 _FOOT = ("talus", "calcaneus", *(f"tarsal{i}" for i in range(1, 6)), *(f"metatarsal{i}" for i in range(1, 6)))
 _SPINE = (
     *(f"c{i}" for i in range(1, 8)),
@@ -58,7 +56,7 @@ def seats() -> list[Seat]:
     out += [Seat(("ulna", 1), ("triquetrum", 0)), Seat(("trapezium", 0), ("1mc", 0), 0.014)]
     for chain in (
         ("1mc", "thumbprox", "thumbdist"),
-        *((f"{k}mc", f"{k}proxph", f"{k}midph", f"{k}distph") for k in _FINGERS),
+        *((f"{k}mc", f"{k}proxph", f"{k}midph", f"{k}distph") for k in FINGERS),
         *((f"metatarsal{t}", *(f"toe_phalanx{i}" for i in row)) for t, row in enumerate(TOES, 1)),
     ):
         out += [Seat((near, 1), (far, 0), 0.013) for near, far in pairwise(chain)]
@@ -76,7 +74,7 @@ _LONG = (
     ("radius",),
     ("femur",),
     ("tibia", "fibula"),
-    *((name,) for k in _FINGERS for name in (f"{k}proxph", f"{k}midph", f"{k}distph")),
+    *((name,) for k in FINGERS for name in (f"{k}proxph", f"{k}midph", f"{k}distph")),
     *((name,) for name in ("1mc", "thumbprox", "thumbdist")),
     *((f"toe_phalanx{i}",) for row in TOES for i in row),
 )

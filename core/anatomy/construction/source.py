@@ -8,11 +8,11 @@ import mujoco
 import myo_sim
 import numpy as np
 import trimesh
+from maskel_core.anatomy.construction.bones import CARPALS
 
 AXIS = np.array([-0.025, 0.0, 0.0])
 """The source's mid-sagittal plane is x = -0.025 m."""
 
-_CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 _HAND = (
     "1mc",
     "thumbprox",
@@ -72,7 +72,7 @@ def named_bones() -> tuple[dict[str, trimesh.Trimesh], dict[str, np.ndarray]]:
     """
     meshes, origins = read_model()
     bones = {_LIMBS[name]: mesh for name, mesh in meshes.items() if name in _LIMBS}
-    bones |= {name: meshes[f"{name}_r"] for name in _CARPALS + _HAND}
+    bones |= {name: meshes[f"{name}_r"] for name in CARPALS + _HAND}
     bones["skull"], bones["mandible"] = meshes["hat_skull"], meshes["hat_jaw"]
     for name, mesh in meshes.items():
         for region in ("lumbar", "thoracic"):

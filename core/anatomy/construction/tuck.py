@@ -34,29 +34,26 @@ def tuck(
     points: np.ndarray,
     skin: Skin,
     margin: float,
-    *,
-    slender: bool,
     reach: float = 0.005,
     least: float = 0.85,
 ) -> np.ndarray:
-    """Move, and if that does not do, thin a bone until it lies ``margin`` metres under the skin, or nearly.
+    """Move, and if that does not do, thin a long bone until it lies ``margin`` metres under the skin, or nearly.
 
-    Its ends stay where the joints are: a slender bone moves and thins only across its axis.
+    Its ends stay where the joints are: it moves and thins only across its axis.
 
     Args:
         affine: (3, 4) from the bone's space to the resting body.
         points: (N, 3) of the bone's surface in its own space.
         skin: The resting skin.
         margin: Least cover of soft tissue, metres.
-        slender: Whether the bone has a long axis to keep.
         reach: Farthest the bone may move, metres.
-        least: Smallest factor on its girth (slender) or size.
+        least: Smallest factor on its girth.
     """
     affine = affine.copy()
     placed = points @ affine[:, :3].T + affine[:, 3]
     centre = placed.mean(0)
     axis = np.linalg.svd(placed - centre, full_matrices=False)[2][0]
-    across = np.eye(3) - np.outer(axis, axis) if slender else np.eye(3)
+    across = np.eye(3) - np.outer(axis, axis)
     thinner = np.eye(3) - 0.03 * across
     shift, size = np.zeros(3), 1.0
     for step in range(10):
@@ -88,7 +85,6 @@ def settle(
     pins: np.ndarray,
     *,
     symmetric: bool,
-    upright: bool = False,
     hold: float = 0.25,
     stiff: float = 0.008,
     rounds: int = 14,
@@ -102,7 +98,6 @@ def settle(
         margin: Least cover of soft tissue, metres.
         pins: (M, 3) points of the bone's space that should stay where they are: its joints.
         symmetric: Whether the map must be its own mirror image, as that of a bone on the mid-sagittal plane.
-        upright: Whether only shifts and scales along the axes are allowed, no shear.
         hold: Weight of the pins relative to a bone all of whose points lie bare.
         stiff: Weight of a point's first place, relative to that of getting under the skin.
         rounds: Most corrections.
@@ -129,14 +124,7 @@ def settle(
             mirror = np.array([-1.0, 1.0, 1.0])
             row, weight = np.vstack([row, row * np.append(mirror, 1.0)]), np.vstack([weight, weight])
             aim = np.vstack([aim, aim * mirror])
-        if upright:
-            affine = np.zeros((3, 4))
-            for axis in range(3):
-                line = row[:, [axis, 3]]
-                solved = np.linalg.solve(line.T @ (weight * line), line.T @ (weight[:, 0] * aim[:, axis]))
-                affine[axis, [axis, 3]] = solved
-        else:
-            affine = np.linalg.solve(row.T @ (weight * row), row.T @ (weight * aim)).T
+        affine = np.linalg.solve(row.T @ (weight * row), row.T @ (weight * aim)).T
     return affine
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from maskel_core.anatomy.construction.bones import CARPALS
 from maskel_core.anatomy.construction.remesh import DistanceField
 from maskel_core.anatomy.construction.sculpt.leg import TOES, toe_chain
 from maskel_core.anatomy.construction.sculpt.primitives import intersection
@@ -15,7 +16,6 @@ from scipy.spatial import cKDTree
 from skimage import measure
 
 _SPINE = [f"c{i}" for i in range(1, 8)] + [f"t{i}" for i in range(1, 13)] + [f"l{i}" for i in range(1, 6)]
-_CARPALS = ("lunate", "scaphoid", "pisiform", "triquetrum", "capitate", "trapezium", "trapezoid", "hamate")
 _RIM = 0.0012
 """How far the edge of a cut is rounded, metres."""
 
@@ -37,8 +37,8 @@ def articulations() -> list[tuple[str, str, float]]:
     pairs += [("ulna", "humerus", 2.8), ("radius", "humerus", 2.8), ("radius", "ulna", 2.0)]
     pairs += [("skull", "mandible", 1.8), ("clavicle", "scapula", 2.4), ("clavicle", "sternum", 2.6)]
     pairs += [("lunate", "radius", 2.2), ("scaphoid", "radius", 2.2)]
-    for i, one in enumerate(_CARPALS):
-        pairs += [(one, other, 1.6) for other in _CARPALS[i + 1 :]]
+    for i, one in enumerate(CARPALS):
+        pairs += [(one, other, 1.6) for other in CARPALS[i + 1 :]]
         pairs += [(one, f"{finger}mc", 1.6) for finger in "12345"]
     pairs += [(f"{i + 1}mc", f"{i}mc", 1.6) for i in range(1, 5)]
     for finger in "2345":

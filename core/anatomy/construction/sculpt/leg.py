@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import trimesh
+from maskel_core.anatomy.construction import bones
 from maskel_core.anatomy.construction.bones import recipe
 from maskel_core.anatomy.construction.remesh import DistanceField
 from maskel_core.anatomy.construction.sculpt.primitives import Grid, capsule, ellipsoid, intersection, union
@@ -17,7 +18,7 @@ from maskel_core.anatomy.construction.sculpt.smooth import smoothed
 from maskel_core.anatomy.construction.sculpt.solid import Solid
 from scipy.spatial import cKDTree
 
-TOES = ((1, 7, 2), (2, 8, 3, 1), (3, 11, 5, 4), (4, 13, 9, 6), (5, 14, 12, 10))
+TOES = tuple((number, *row) for number, row in enumerate(bones.TOES, 1))
 """Metatarsal and the source's numbers of the phalanges of each toe, from the root to the tip."""
 
 _SPACE = 0.0018
