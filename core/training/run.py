@@ -18,8 +18,15 @@ from maskel_core.training.config import TrainingConfig, load_config
 from maskel_core.training.loop import Stage, choose_device, run_stage, to_device
 from maskel_core.training.sheets import contact_sheet, grey
 from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
-from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage, cut, true_xray
-from maskel_core.training.warm_start import take_weights
+from maskel_core.training.stages import (
+    AutoencoderStage,
+    DiffusionStage,
+    GeneratorStage,
+    cut,
+    fill_unknown,
+    true_xray,
+)
+from maskel_core.training.warm_start import start_scales, take_weights
 from torch import nn
 
 SHEET_ROWS = 8
@@ -59,7 +66,8 @@ def train(
         torch.set_num_threads(config.threads)
     named, device = CONFIGURATIONS[config.model], choose_device(config.device)
     store, review_store = open_stores(config)
-    bone, soft = (store or review_store).scales()
+    warm_start = "" if config.generator is None else config.generator.warm_start
+    bone, soft = start_scales((store or review_store).scales(), warm_start)
     scaling = LayerScaling(bone, soft, config.gamma)
     size = int(named.generator.get("sample_size", 256))
     sizes = (int(named.generator.get("base_size", size)), size)
@@ -177,7 +185,8 @@ def _review_autoencoder(
         for i in range(min(SHEET_ROWS, len(xray)))
     ]
     _save_sheet(rows, out, f"autoencoder-{step:06d}.png")
-    return {"l1": float((rebuilt - xray).abs().mean() / batch.mask.mean())}
+    truth = fill_unknown(xray, rebuilt, batch.known_layers)
+    return {"l1": float((rebuilt - truth).abs().mean() / batch.mask.mean())}
 
 
 def _review_generator(model: nn.Module, step: int, batch: Batch, out: Path) -> dict[str, float]:
@@ -200,7 +209,7 @@ def _review_generator(model: nn.Module, step: int, batch: Batch, out: Path) -> d
     pairs = [(xray[i, 0][inside[i]], truth[i, 0][inside[i]]) for i in range(len(xray)) if inside[i].any()]
     correlation = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs]
     figures = {
-        "l1": float((xray - truth).abs().mean() / batch.mask.mean()),
+        "l1": float((xray - fill_unknown(truth, xray, batch.known_layers)).abs().mean() / batch.mask.mean()),
         "bone_correlation": float(np.nanmean(correlation)),
         **_sharpness(scaling.restore(xray)[:, 0], scaling.restore(truth)[:, 0], inside),
     }

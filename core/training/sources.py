@@ -164,7 +164,7 @@ class MixedSource:
     def batch(self, step: int, size: int, random: np.random.Generator) -> Batch:
         """The sources' batches of this step, one after the other."""
         parts = [source.batch(step, size, random) for source in self.sources]
-        names = ("mask", "integrals", "joints", "known", "view")
+        names = ("mask", "integrals", "joints", "known", "view", "known_layers")
         return Batch(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
     def close(self) -> None:
