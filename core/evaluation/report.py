@@ -86,7 +86,7 @@ def write_sheets(
     for name, indices in picks.items():
         rows: list[list[NDArray[np.uint8]]] = []
         for index in indices:
-            mask, true = store.masks[index], store.layers[index].astype(np.float32)
+            mask, true = store.masks[index], np.nan_to_num(store.layers[index].astype(np.float32))
             made = answer.predict(mask)
             row = [mask]
             for style in ("dxa", "radiograph"):
@@ -101,7 +101,7 @@ def write_sheets(
         contact_sheet(rows).save(out / f"{name}.png")
     grid: list[list[NDArray[np.uint8]]] = [[]]
     for index in np.linspace(0, len(store) - 1, min(cases, len(store))).round().astype(int):
-        mask, true = store.masks[index], store.layers[index].astype(np.float32)
+        mask, true = store.masks[index], np.nan_to_num(store.layers[index].astype(np.float32))
         made = answer.predict(mask)
         if len(grid[-1]) >= 12:
             grid.append([])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.dataset import LAYERS, SampleStore, layers_known
 from maskel_core.evaluation.metrics import joint_errors, joint_summary, layer_metrics, sides_open
 from maskel_core.evaluation.references import Answer, DistanceAnswer, NeighbourAnswer, PipelineAnswer
 from maskel_core.evaluation.report import COLUMNS, markdown_table, write_sheets
@@ -25,8 +25,13 @@ GROUPS = {"view": "View", "age": "Age", "pose": "Pose", "clothing": "Clothing", 
 """What the figures are split by, and its heading."""
 
 
-def view_of(yaw: float) -> str:
-    """``front``, ``side``, ``back`` or ``oblique`` from a camera's yaw in radians, 0 = frontal, within 25 degrees."""
+def view_of(yaw: float | None) -> str:
+    """``front``, ``side``, ``back`` or ``oblique`` from a camera's yaw in radians, 0 = frontal, within 25 degrees.
+
+    ``unknown`` without a yaw.
+    """
+    if yaw is None:
+        return "unknown"
     degrees = abs(math.degrees(math.remainder(yaw, 2 * math.pi)))
     if degrees <= 25:
         return "front"
@@ -47,7 +52,7 @@ def groups_of(meta: dict[str, Any]) -> dict[str, str]:
     """The groups of `GROUPS` that a sample belongs to."""
     body = meta.get("body", {})
     return {
-        "view": view_of(float(meta.get("camera", {}).get("yaw", 0.0))),
+        "view": view_of(meta.get("camera", {}).get("yaw")),
         "age": str(body.get("age_group", "unknown")),
         "pose": str(meta.get("pose_class", "")),
         "clothing": clothing_of(meta),
@@ -80,7 +85,12 @@ def measure(
         bone, soft, points = answer.predict(mask)
         seconds = time.perf_counter() - begun
         truth = store.layers[index].astype(np.float32)
-        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask, scales))
+        # A layer that truth or answer (a neighbour's) does not know is not compared.
+        known_soft = layers_known(meta)[1] and bool(np.isfinite(soft).all())
+        seen = (soft, truth[1]) if known_soft else (np.zeros_like(bone), np.zeros_like(bone))
+        record: dict[str, Any] = dict(layer_metrics(bone, seen[0], truth[0], seen[1], mask, scales))
+        if not known_soft:
+            record |= {name: float("nan") for name in record if name.startswith("soft_")}
         rows, _ = body_box(mask)
         known = store.joints[index].astype(np.float64)
         outside = (
@@ -96,9 +106,12 @@ def measure(
 
 
 def summarise(records: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over samples; infinite PSNR counts as 100 dB; joints pooled over all samples."""
-    names = [name for name in COLUMNS if name in records[0]]
-    means = {name: float(np.mean([min(record[name], 100.0) for record in records])) for name in names}
+    """Means over the samples that have a figure; infinite PSNR counts as 100 dB; joints pooled over all samples."""
+    means = {}
+    for name in COLUMNS:
+        figures = [record[name] for record in records if not np.isnan(record.get(name, np.nan))]
+        if figures:
+            means[name] = float(np.mean([min(figure, 100.0) for figure in figures]))
     pooled = {}
     for name in ("errors", "open_errors"):
         found = [record[name] for record in records if record[name] is not None]
@@ -146,7 +159,9 @@ def evaluate(
     train, test = SampleStore.open(data, "train"), SampleStore.open(data, "test")
     if limit is not None and limit < len(test):
         test = test.pick(np.linspace(0, len(test) - 1, limit).round().astype(int))
-    scales = train.scales()
+    dense = train.scales()
+    bone, soft = (1.0 if math.isnan(scale) else scale for scale in dense)
+    scales = (bone, soft)
     makers: dict[str, Callable[[], Answer]] = {pipeline.model_id: lambda: PipelineAnswer(pipeline)}
     if isinstance(pipeline.model, MaskTransformer):
         makers[f"{pipeline.model_id}, view told"] = lambda: PipelineAnswer(pipeline, told=True)
@@ -161,7 +176,7 @@ def evaluate(
         "samples": len(test),
         "bodies": len({json.dumps(meta.get("body", {}).get("seed", i)) for i, meta in enumerate(test.metas)}),
         "training_samples": len(train),
-        "scales": {"bone": scales[0], "soft": scales[1]},
+        "scales": {n: None if math.isnan(s) else s for n, s in zip(LAYERS, dense, strict=True)},
         "all": {name: summarise(rows) for name, rows in records.items()},
         "front": {name: summarise(rows) for name, rows in _frontal(records).items()},
         **{f"by_{key}": split_by(ours, key) for key in GROUPS},
