@@ -42,6 +42,8 @@ def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingCo
 
 def check_config(config: TrainingConfig, processes: int) -> None:
     """Refuse what cannot run before anything is read. Raises MaskelError ``bad_config``."""
+    if all(getattr(config, name) is None for name in STAGES):
+        raise MaskelError("bad_config", "The configuration has no stage.", "Add [generator] to the file.")
     for name in STAGES:
         stage: StageConfig | None = getattr(config, name)
         if stage is None:

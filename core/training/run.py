@@ -57,7 +57,7 @@ def train(
         **changes: Overrides, see `apply_changes`.
 
     Returns:
-        Folder of the trained model.
+        Folder of the last stage's model; ``out`` when ``stop_after`` ended the call early.
 
     Raises:
         TrainingInterrupted: On Ctrl-C, after saving.
@@ -65,10 +65,11 @@ def train(
             ``checkpoint_damaged``, ``checkpoint_unfit``.
     """
     run = TrainingRun(apply_changes(load_config(config_path), changes), Path(out), resume, stop_after)
-    for name in STAGES:
-        if getattr(run.config, name) is not None and not run.stage(name):
+    names = [name for name in STAGES if getattr(run.config, name) is not None]
+    for name in names:
+        if not run.stage(name):
             return run.out
-    return run.out / "generator"
+    return run.out / names[-1]
 
 
 class TrainingRun:
