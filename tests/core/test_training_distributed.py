@@ -17,6 +17,7 @@ from maskel_core.errors import MaskelError
 from maskel_core.training import distributed
 from maskel_core.training.config import StageConfig, TrainingConfig
 from maskel_core.training.overrides import check_config
+from maskel_core.training.run import train
 from maskel_core.training.sources import MixedSource, SampleStream, ShardSource, StreamSource
 from safetensors.torch import load_file
 
@@ -118,12 +119,12 @@ feature_layers = {layers}
 STAGE_1 = "[autoencoder]\nbatch = 4\nwarmup_steps = 8\nmax_steps = 4\n"
 
 
-def run(processes: int, config: Path, out: Path, data: Path) -> None:
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    module = ["-m", "maskel_core.training.run", str(config), "--out", str(out), "--data", str(data)]
+def launch(config: Path, out: Path, data: Path) -> None:
+    """Train in two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "maskel_core.training.run", str(config), "--out", str(out), "--data", str(data)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, *(launcher if processes > 1 else []), *module]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -131,20 +132,22 @@ def run(processes: int, config: Path, out: Path, data: Path) -> None:
 @pytest.mark.parametrize("model", ["tiny", "tiny-base"])
 def test_two_processes_learn_what_one_does(tmp_path, model):
     staged = model == "tiny"
-    size = 72 if staged else 128
-    shards = write_shards(tmp_path / "shards", {"train": 10, "val": 2}, size=size)
+    shards = write_shards(tmp_path / "shards", {"train": 10, "val": 2}, size=72 if staged else 128)
     config = tmp_path / "run.toml"
     text = CONFIG.format(model=model, layers="[1, 2]" if staged else "[]")
     config.write_text(text + (STAGE_1 if staged else ""))
-    outs = [tmp_path / "one", tmp_path / "two"]
-    for number, out in enumerate(outs, 1):
-        run(number, config, out, shards)
-    lines = [[json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()] for out in outs]
-    assert len(lines[0]) == len(lines[1])
-    for one, two in zip(*lines, strict=True):
-        for name in one.keys() - {"seconds", "rate", "review", "stage"}:
-            assert two[name] == pytest.approx(one[name], rel=2e-3, abs=1e-5), name
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(config, one, data=str(shards))
+    launch(config, two, shards)
+    logs = [[json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()] for out in (one, two)]
+    assert [(r["stage"], r["step"]) for r in logs[0]] == [(r["stage"], r["step"]) for r in logs[1]]
+    for alone, shared in zip(*logs, strict=True):
+        alone, shared = (record.get("review", record) for record in (alone, shared))
+        for name in alone.keys() - {"seconds", "rate", "stage"}:
+            assert shared[name] == pytest.approx(alone[name], rel=2e-3, abs=1e-5), name
     for name in ("autoencoder", "generator") if staged else ("generator",):
-        one, two = (load_file(out / name / WEIGHTS) for out in outs)
-        differences = torch.cat([(one[key] - two[key]).abs().flatten().float() for key in one])
-        print(name, differences.mean(), differences.max())
+        a, b = (load_file(out / name / WEIGHTS) for out in (one, two))
+        apart = torch.cat([(a[key] - b[key]).abs().flatten().float() for key in a])
+        # Of eight steps at 4e-4: AdamW takes the sign of gradients that are all but nothing, so that a few weights part.
+        assert apart.mean() < 1e-7
+        assert apart.max() < 2e-4
