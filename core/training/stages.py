@@ -21,6 +21,7 @@ from maskel_core.models import (
 from maskel_core.models.mask_transformer import take_window
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
+from maskel_core.training.distributed import count, descend, own_generator, own_rows
 from maskel_core.training.muon import Muon
 from torch import Tensor, nn
 
@@ -75,17 +76,13 @@ class AutoencoderStage:
     ) -> dict[str, float]:
         """One training step; returns the loss terms."""
         xray = true_xray(batch, self.scaling)
-        hidden = self.model.random_hidden(len(xray), generator).to(xray.device)
+        hidden = own_rows(self.model.random_hidden(len(xray) * count(), generator)).to(xray.device)
         with autocast():
             rebuilt = self.model(xray.contiguous(memory_format=torch.channels_last), hidden)
         found = terms.picture_losses(rebuilt.float(), xray, batch.mask, 1.0)
         loss = found["l2"] + 0.5 * found["l1"] + 0.5 * found["edge"]
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        optimizer.step()
-        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
+        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
 
 
 class DiffusionStage:
@@ -102,13 +99,9 @@ class DiffusionStage:
     ) -> dict[str, float]:
         """One training step; returns the loss."""
         with autocast():
-            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, generator)
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        optimizer.step()
-        return {"loss": loss.item(), "norm": float(norm)}
+            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, own_generator(generator))
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
+        return {"loss": loss.item(), "norm": norm}
 
 
 class GeneratorStage:
@@ -156,7 +149,8 @@ class GeneratorStage:
     def _make(self, batch: Batch, window: Window | None, generator: torch.Generator) -> XrayPrediction:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
-        told = torch.rand(len(batch.mask), generator=generator).to(batch.view.device) < self.view_share
+        drawn = own_rows(torch.rand(len(batch.mask) * count(), generator=generator))
+        told = drawn.to(batch.view.device) < self.view_share
         return self.model(batch.mask, view=batch.view * told, window=window)
 
     def _choose_window(self, size: int, generator: torch.Generator) -> Window | None:
@@ -229,16 +223,10 @@ class GeneratorStage:
             xray, truth, mask = part or (xray, truth, batch.mask)
             found["adversarial"], weight = self._adversarial(xray, mask, picture, autocast)
             loss = loss + weight * found["adversarial"]
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        # One overflow in half precision must not end a run.
-        if torch.isfinite(norm):
-            optimizer.step()
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
         if playing:
             found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
-        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
 
     def _adversarial(
         self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any
@@ -268,8 +256,5 @@ class GeneratorStage:
             real, fake = self.discriminator(both).chunk(2)
         loss = terms.discriminator_loss(real, fake)
         optimizer = self.optimizers["discriminator_optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.discriminator.parameters(), self.config.clip)
-        optimizer.step()
+        descend(loss, self.discriminator, optimizer, self.config.clip)
         return loss.detach()
