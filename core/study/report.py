@@ -52,8 +52,8 @@ def summary(report: dict[str, Any]) -> str:
     ]
     heads = ("Grade, 1 to 5", "Made", "Simulated", "Made - simulated", "Bodies", "p", "p (Holm)")
     return table(heads, rows) + (
-        "\nMeans with 95 % bootstrap intervals over bodies; p by flipping the signs of the bodies' differences; Holm for the "
-        "four criteria.\n"
+        "\nMeans with 95 % bootstrap intervals over bodies, where there are five or more; p by flipping the signs of the "
+        "bodies' differences; Holm for the four criteria.\n"
     )
 
 
@@ -187,4 +187,4 @@ def _interval(found: dict[str, Any], signed: bool = False) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return ""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "under 0.001" if value < 0.001 else f"{value:.3f}"

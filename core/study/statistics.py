@@ -16,6 +16,9 @@ RESAMPLES = 9999
 
 _CHUNK = 1000
 
+FEWEST = 5
+"""Independent units below which no interval is given: the bootstrap's would be far too narrow."""
+
 
 def mean_interval(values: Values, level: float = 0.95, seed: int = 0) -> tuple[float, float] | None:
     """Percentile bootstrap interval of the mean.
@@ -28,9 +31,9 @@ def mean_interval(values: Values, level: float = 0.95, seed: int = 0) -> tuple[f
         seed: Of the resampling.
 
     Returns:
-        Lower and upper bound; None for fewer than two values.
+        Lower and upper bound; None for fewer than `FEWEST` values.
     """
-    if len(values) < 2:
+    if len(values) < FEWEST:
         return None
     picks = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
     low, high = np.quantile(values[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
@@ -169,11 +172,11 @@ def alpha_interval(
         resamples: How many.
 
     Returns:
-        None where too few resamples have an alpha.
+        None for fewer than `FEWEST` bodies, or where too few resamples have an alpha.
     """
     parts = coincidences(ratings, values)
     names = sorted({c for c, part in zip(clusters, parts, strict=True) if part.any()})
-    if len(names) < 2:
+    if len(names) < FEWEST:
         return None
     whole = np.stack([parts[[c == name for c in clusters]].sum(axis=0) for name in names])
     rng = np.random.default_rng(seed)

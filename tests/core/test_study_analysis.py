@@ -106,8 +106,26 @@ def test_the_interval_of_a_mean_covers_as_often_as_it_says():
         low, high = mean_interval(rng.normal(1, 2, 25), seed=seed)
         hits += low <= 1 <= high
     assert 0.88 <= hits / 200 <= 0.99
-    assert mean_interval(np.full(3, 2.0)) == (2, 2)
-    assert mean_interval(np.ones(1)) is None
+    assert mean_interval(np.full(5, 2.0)) == (2, 2)
+    assert mean_interval(np.ones(4)) is None
+
+
+def test_intervals_and_agreement_of_a_larger_study(tmp_path):
+    page, cases = small_study(tmp_path, count=12)
+    key = key_path(page)
+    made, truth = [1, 2, 3, 4, 3, 2], [5, 4, 4, 5, 5, 5]
+    one = write_answers(tmp_path / "1.json", key, "A", all_grades(cases, made, truth))
+    two = write_answers(tmp_path / "2.json", key, "B", all_grades(cases, [2, 2, 3, 4, 3, 1], truth))
+    report = analyse([one, two], key)
+    found = report["measures"]["overall"]
+    for source, mean in (("made", 2.5), ("truth", 28 / 6), ("difference", 2.5 - 28 / 6)):
+        low, high = found[source]["interval"]
+        assert low < found[source]["mean"] < high and found[source]["mean"] == pytest.approx(mean)
+    # All six differences have one sign: two of 64 ways.
+    assert found["p"] == pytest.approx(2 / 64)
+    agreement = report["agreement"]["anatomy"]
+    low, high = agreement["interval"]
+    assert low < agreement["alpha"] <= high <= 1 and 0.8 < agreement["alpha"] < 1
 
 
 def test_means_differences_and_tests_by_hand(study, tmp_path):
@@ -122,8 +140,8 @@ def test_means_differences_and_tests_by_hand(study, tmp_path):
         # By body: -1, -(2 + 0) / 2, -1, -2.
         assert found["difference"]["mean"] == pytest.approx(-1.25)
         assert found["difference"]["n"] == found["made"]["n"] == found["truth"]["n"] == 4
-        low, high = found["difference"]["interval"]
-        assert -2 <= low < -1.25 < high <= -1
+        # Four bodies are too few for an interval.
+        assert found["difference"]["interval"] is None
         assert found["p"] == pytest.approx(0.125)
         assert found["first_part"]["made"]["n"] == found["first_part"]["truth"]["n"] == 2
     assert report["measures"]["anatomy"]["p_holm"] == pytest.approx(0.5)

@@ -78,13 +78,13 @@ class Reader:
         return {one.get_property("name"): one.get_property("value") for one in ticked}
 
     def confirm(self):
-        WebDriverWait(self.driver, 10).until(lambda driver: driver.switch_to.alert).accept()
+        WebDriverWait(self.driver, 60).until(lambda driver: driver.switch_to.alert).accept()
 
     def save(self):
         """Press the button and wait for the file."""
         before = set(self.downloads.iterdir())
         self.find("#save").click()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             new = [path for path in self.downloads.iterdir() if path not in before and path.suffix == ".json"]
             if new:
@@ -255,10 +255,10 @@ def test_saved_answers_go_on_elsewhere_and_strangers_are_refused(reader, study, 
     }
     for name, words in wanted.items():
         reader.find("#file").send_keys(str(paths[name]))
-        WebDriverWait(reader.driver, 10).until(lambda _, words=words: words in reader.text("#alert"))
+        WebDriverWait(reader.driver, 60).until(lambda _, words=words: words in reader.text("#alert"))
         assert f"{name}.json" in reader.text("#alert")
     reader.find("#file").send_keys(str(paths["good"]))
-    WebDriverWait(reader.driver, 10).until(lambda _: reader.find("#reader").get_property("value") == "AB")
+    WebDriverWait(reader.driver, 60).until(lambda _: reader.find("#reader").get_property("value") == "AB")
     reader.find("#strip button:nth-child(3)").click()
     assert reader.chosen() == {"anatomy": "1"}
     assert reader.find("#note").get_property("value").startswith("<img")
@@ -301,7 +301,7 @@ def test_two_tabs_share_their_answers(reader, study):
     reader.begin()
     reader.keys("3")
     reader.driver.switch_to.window(first)
-    WebDriverWait(reader.driver, 10).until(lambda _: reader.chosen() == {"anatomy": "3"})
+    WebDriverWait(reader.driver, 60).until(lambda _: reader.chosen() == {"anatomy": "3"})
     reader.keys("2")
     assert reader.chosen() == {"anatomy": "3", "symmetry": "2"}
 
