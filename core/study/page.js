@@ -49,7 +49,7 @@ function restore() {
     const text = localStorage.getItem(place);
     if (text) state = checked(JSON.parse(text));
   } catch {
-    state = fresh();
+    // Nothing that can be used is kept: what the page holds stays.
   }
 }
 

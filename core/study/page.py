@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,9 @@ def write_study(page: Path, cases: Sequence[Case], style: str, **facts: Any) -> 
         key.write_bytes(document.encode())
         page.write_bytes(build_page(cases, style).encode())
     except OSError as error:
+        for path in (page, key):
+            with suppress(OSError):
+                path.unlink()
         raise MaskelError(
             "cannot_write", f"{page} cannot be written: {error.strerror or error}.", "Check the folder."
         ) from error

@@ -181,6 +181,20 @@ def test_a_study_is_never_written_over(study):
     assert refused.value.code == "file_exists"
 
 
+def test_no_key_stays_behind_without_its_page(tmp_path, study, monkeypatch):
+    def broken(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("maskel_core.study.page.build_page", broken)
+    with pytest.raises(MaskelError) as refused:
+        write_study(tmp_path / "page.html", study[1], "dxa")
+    assert refused.value.code == "cannot_write" and not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MaskelError) as refused:
+        write_study(tmp_path / "file" / "page.html", study[1], "dxa")
+    assert refused.value.code == "cannot_write"
+
+
 @pytest.mark.parametrize(
     "changes, code",
     [
