@@ -45,7 +45,7 @@ def train(
             model that the main stage starts from.
 
     Returns:
-        Folder of the trained model.
+        Folder of the trained model: the generator, or the autoencoder where the configuration has nothing else.
 
     Raises:
         MaskelError: ``bad_config``, ``data_missing``, ``data_damaged``, ``run_exists``.
@@ -61,7 +61,7 @@ def train(
     store, review_store = open_stores(config)
     bone, soft = (store or review_store).scales()
     scaling = LayerScaling(bone, soft, config.gamma)
-    size = int(named.generator.get("sample_size", 256))
+    size = int({**named.autoencoder, **named.generator}.get("sample_size", 256))
     sizes = (int(named.generator.get("base_size", size)), size)
     # Many steps a picture: fewer pictures.
     shown = range(min(len(review_store), SHEET_ROWS if named.kind == "diffusion" else REVIEW_SAMPLES))
@@ -76,7 +76,7 @@ def train(
             autoencoder = loaded.to(device)
         else:
             torch.manual_seed(config.seed)
-            model = _ready(named.make_autoencoder(), device)
+            model = _ready(named.make_autoencoder(**shared), device)
             stage = AutoencoderStage(model, scaling, config.autoencoder)
             trained = run_stage(
                 "autoencoder", stage, make_source(store, config, config.autoencoder.batch), config,
@@ -111,7 +111,7 @@ def train(
         if trained is None:
             return out
         generator.save_pretrained(folder)
-    return folder
+    return folder if config.generator is not None else out / "autoencoder"
 
 
 def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
