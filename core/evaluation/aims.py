@@ -8,6 +8,9 @@ from typing import Any
 FALL_LIMIT = 0.15
 """Largest share by which a figure may fall when hair, clothes, props, crops or noise change the mask."""
 
+FALL_FAMILIES = ("hair", "clothes", "props", "crops", "noise")
+"""Families of changes that are held to it."""
+
 MIRROR_TOLERANCE = 0.01
 """Largest difference of mirror images that counts as rounding, 1 = the dense integral of the layer."""
 
@@ -60,7 +63,8 @@ def judge(report: dict[str, Any], name: str) -> list[dict[str, Any]]:
         if value is not None:
             found.append(_row(aim.figure, aim.where, aim.low, aim.high, value))
     for family, figures in (report.get("robustness") or {}).get("families", {}).items():
-        found.append(_row("largest_fall", family, float("-inf"), FALL_LIMIT, figures["largest_fall"]))
+        if family in FALL_FAMILIES:
+            found.append(_row("largest_fall", family, float("-inf"), FALL_LIMIT, figures["largest_fall"]))
     if report.get("mirror"):
         found.append(
             _row("mirror_largest", "all", float("-inf"), MIRROR_TOLERANCE, report["mirror"]["largest"])

@@ -78,7 +78,10 @@ def feature_distance(features: NDArray[np.floating], others: NDArray[np.floating
     Biased upwards for few samples (Chong and Forsyth 2020), and less so for truth and answer of the same bodies than for
     two sets of different ones: compare distances of equally many samples only, and with `floor_distance`.
     """
-    moments = [(f.mean(axis=0), np.cov(f, rowvar=False)) for f in map(np.float64, (features, others))]
+    moments = [
+        (f.mean(axis=0, dtype=np.float64), np.cov(f, rowvar=False, dtype=np.float64))
+        for f in (features, others)
+    ]
     return frechet_distance(*moments[0], *moments[1])
 
 

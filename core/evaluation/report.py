@@ -124,7 +124,8 @@ def _aims(rows: list[dict[str, Any]]) -> str:
 
 
 def _answers(report: dict[str, Any]) -> str:
-    rows, blurred = {}, False
+    rows: dict[str, dict[str, float]] = {}
+    blurred = False
     for name, figures in report["all"].items():
         for where, found in ((", all views", figures), (", frontal", report["front"].get(name))):
             if found is None:

@@ -38,7 +38,7 @@ _MODULES = {
 
 def _families() -> dict[str, tuple[str, ...]]:
     """Names of augmentations by family, in the order of the registry."""
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for family, modules in _MODULES.items():
         owner = {name: make.__module__.rpartition(".")[2] for name, make in AUGMENTATIONS.items()}
         found[family] = tuple(name for name in AUGMENTATIONS if owner[name] in modules)
@@ -68,9 +68,9 @@ class Scene:
         height: Pixels of the longer side of the body's box.
     """
 
-    mask: NDArray[np.float32]
-    layers: NDArray[np.float32]
-    joints: NDArray[np.float64]
+    mask: NDArray[np.floating]
+    layers: NDArray[np.floating]
+    joints: NDArray[np.floating]
     height: float
 
     @classmethod
@@ -200,8 +200,8 @@ def _tell(answer: Answer, camera: Camera) -> None:
 def _both(
     answer: Answer,
     scene: Scene,
-    pixels: NDArray[np.float32],
-    mask: NDArray[np.float32],
+    pixels: NDArray[np.floating],
+    mask: NDArray[np.floating],
     made: tuple[NDArray, NDArray, NDArray | None],
     scales: tuple[float, float],
 ) -> tuple[Record, Record]:
@@ -213,7 +213,7 @@ def _both(
 
 def figures(
     scene: Scene,
-    mask: NDArray[np.float32],
+    mask: NDArray[np.floating],
     made: tuple[NDArray, NDArray, NDArray | None],
     scales: tuple[float, float],
 ) -> Record:
@@ -228,11 +228,11 @@ def _spoilt(
     figure: Figure,
     wearer: Wearer,
     camera: Camera,
-    mask: NDArray[np.float32],
+    mask: NDArray[np.floating],
     family: str,
     names: tuple[str, ...],
     rng: np.random.Generator,
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating]:
     """A mask with one fault of the picture, or with something before the body."""
     size, spoilt = len(mask), mask
     for _ in range(20):

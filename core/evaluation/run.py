@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from maskel_core.data.dataset import SampleStore
+from maskel_core.errors import MaskelError
 from maskel_core.evaluation.aims import FALL_LIMIT, judge
 from maskel_core.evaluation.costs import parameters_of, storage_loss, training_budget
 from maskel_core.evaluation.frechet import DEFAULT_FEATURES, FeatureNetwork, floor_distance
@@ -59,9 +60,9 @@ def evaluate(
         and ``by_KEY`` of `GROUPS` (of the model); what was not measured is empty.
 
     Raises:
-        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``.
+        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``, ``bad_peer``.
     """
-    out, bars = Path(out), bars or (lambda title: nullcontext(lambda done, total: None))
+    out, shown = Path(out), bars or _silent
     pipeline = MaskelPipeline.from_pretrained(model)
     folders = {**({"plain U-Net": Path(unet)} if unet is not None else {}), **(peers or {})}
     pipelines = {name: MaskelPipeline.from_pretrained(folder) for name, folder in folders.items()}
@@ -77,9 +78,12 @@ def evaluate(
     if isinstance(pipeline.model, MaskTransformer):
         answers[f"{pipeline.model_id}, view told"] = PipelineAnswer(pipeline, told=True)
     answers |= {"distance transform": DistanceAnswer(train), "nearest neighbour": NeighbourAnswer(train)}
-    answers |= {name: PipelineAnswer(other) for name, other in pipelines.items()}
+    for name, other in pipelines.items():
+        if name in answers:
+            raise MaskelError("bad_peer", f"Two answers are named {name!r}.", "Give the peer another name.")
+        answers[name] = PipelineAnswer(other)
     mirror = MirrorCheck(ours, scales)
-    with bars("Samples") as progress:
+    with shown("Samples") as progress:
         records = measure(answers, test, scales, network, {pipeline.model_id: mirror}, progress)
     mine = records[pipeline.model_id]
     report: dict[str, Any] = {
@@ -101,7 +105,7 @@ def evaluate(
         run = folders.get(name) or against or model or DEFAULT_MODEL
         report["all"][name] |= {"parameters": parameters_of(other), **training_budget(run)}
     if changed:
-        with bars("Robustness") as progress:
+        with shown("Robustness") as progress:
             families = robustness(ours, changed, max(test.masks.shape[1:]), scales, _seed(test), progress)
         report["robustness"] = {"limit": FALL_LIMIT, "families": families}
     report["aims"] = judge(report, pipeline.model_id)
@@ -111,6 +115,11 @@ def evaluate(
     second = next((PipelineAnswer(other) for other in pipelines.values()), None)
     write_sheets(ours, second, mine, test, out)
     return report
+
+
+def _silent(title: str) -> AbstractContextManager[Progress]:
+    """No progress bar."""
+    return nullcontext(lambda done, total: None)
 
 
 def _frontal(records: dict[str, list[Record]]) -> dict[str, list[Record]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from maskel_core.data.dataset import SampleStore
+from maskel_core.errors import MaskelError
 from maskel_core.evaluation.aims import judge
 from maskel_core.evaluation.costs import storage_loss, training_budget
 from maskel_core.evaluation.measure import measure, summarise
@@ -140,6 +141,12 @@ def test_report(measured):
     assert report["robustness"] == {}
 
 
+def test_two_answers_of_one_name(model, shards, tmp_path):
+    with pytest.raises(MaskelError) as caught:
+        evaluate(model, shards, tmp_path, limit=1, peers={"nearest neighbour": model})
+    assert caught.value.code == "bad_peer"
+
+
 def test_report_tells_what_peers_cost(measured):
     peer = measured[0]["all"]["plain U-Net"]
     assert peer["minutes"] == 2
@@ -185,11 +192,13 @@ def test_aims():
     report["all"]["a"] = {**good, "joint_median": 0.03, "crispness": 1.2}
     failed = [(row["figure"], row["where"]) for row in judge(report, "a") if not row["passed"]]
     assert failed == [("joint_median", "all"), ("crispness", "all")]
-    report["robustness"] = {"families": {"hair": {"largest_fall": 0.2}, "crops": {"largest_fall": 0.1}}}
+    falls = {"hair": 0.2, "crops": 0.1, "occluders": 0.5}
+    report["robustness"] = {"families": {name: {"largest_fall": fall} for name, fall in falls.items()}}
     report["mirror"] = {"largest": 1e-6}
     rows = {(row["figure"], row["where"]): row["passed"] for row in judge(report, "a")}
     assert not rows["largest_fall", "hair"]
     assert rows["largest_fall", "crops"]
+    assert ("largest_fall", "occluders") not in rows
     assert rows["mirror_largest", "all"]
 
 
