@@ -101,9 +101,11 @@ def evaluate(
         "mirror": mirror.figures(),
         "storage": {} if against is None else storage_loss(pipeline, against, test),
     }
-    for name, other in {pipeline.model_id: pipeline, **pipelines}.items():
-        run = folders.get(name) or against or model or DEFAULT_MODEL
-        report["all"][name] |= {"parameters": parameters_of(other), **training_budget(run)}
+    for name, answer in answers.items():
+        if isinstance(answer, PipelineAnswer):
+            run = folders.get(name) or against or model or DEFAULT_MODEL
+            cost = {"parameters": parameters_of(answer.pipeline), **training_budget(run)}
+            report["all"][name] |= cost
     if changed:
         with shown("Robustness") as progress:
             families = robustness(ours, changed, max(test.masks.shape[1:]), scales, _seed(test), progress)

@@ -9,6 +9,7 @@ from maskel_core.errors import MaskelError
 from maskel_core.evaluation import frechet
 from maskel_core.models import CONFIGURATIONS
 from maskel_core.models.store import export_model, load_model
+from maskel_core.training.config import load_config
 from maskel_core.training.export import export_run
 from maskel_core.training.run import train
 from scipy.linalg import sqrtm
@@ -128,3 +129,10 @@ def test_the_shipped_features_stay_small(tmp_path):
     torch.manual_seed(0)
     export_model(CONFIGURATIONS["xray-features"].make_autoencoder(), tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3_000_000
+
+
+def test_the_shipped_features_train_in_minutes():
+    config = load_config("xray-features")
+    assert config.model == "xray-features"
+    assert config.generator is None
+    assert 0 < config.autoencoder.max_seconds <= 240
