@@ -22,8 +22,19 @@ Record = dict[str, Any]
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
-NEAR = ("bone_psnr", "bone_ssim", "bone_ms_ssim", "bone_dice", "bone_pearson", "bone_spearman")
-NEAR += ("slope_correlation", "high_pass_correlation", "soft_psnr", "soft_ssim", "soft_ms_ssim")
+NEAR = (
+    "bone_psnr",
+    "bone_ssim",
+    "bone_ms_ssim",
+    "bone_dice",
+    "bone_pearson",
+    "bone_spearman",
+    "slope_correlation",
+    "high_pass_correlation",
+    "soft_psnr",
+    "soft_ssim",
+    "soft_ms_ssim",
+)
 """Figures of the layers of which more is better."""
 
 FIGURES = (*NEAR, "soft_pearson", "crispness", "outside")
@@ -58,7 +69,7 @@ def measure(
         layers = store.layers[index].astype(np.float32)
         truth = Truth(layers[0], layers[1], mask, scales)
         joints, height = seen_joints(store.joints[index], mask.shape), body_length(layers[1], mask)
-        shared = {"key": str(meta.get("key", index)), **groups_of(meta)}
+        shared: Record = {"key": str(meta.get("key", index)), **groups_of(meta)}
         if network is not None:
             shared["true_feature"] = network(layers[0], layers[1], mask)
         for name, answer in answers.items():
