@@ -156,7 +156,7 @@ class MaskTransformer(ConfiguredModel):
                 f"masks of {size} pixels, not {self.config.base_size} or {self.config.sample_size}"
             )
         view = torch.zeros(len(mask), dtype=torch.long, device=mask.device) if view is None else view
-        turned = asymmetry(mask) < 0 if self.config.canonical else None
+        turned = (asymmetry(mask) < 0).to(mask.device) if self.config.canonical else None
         if turned is not None:
             mask = turn(mask, turned)
             view = torch.where(turned, torch.tensor(MIRRORED_VIEWS, device=view.device)[view], view)
@@ -193,9 +193,12 @@ def asymmetry(mask: Tensor) -> Tensor:
 
     Args:
         mask: (B, 1, S, S).
+
+    Returns:
+        On the mask's device; on the CPU when that is MPS, which has no float64.
     """
-    profile = mask.double().sum(dim=(1, 2))
-    place = torch.arange(profile.shape[1], dtype=torch.float64, device=mask.device)
+    profile = (mask.cpu() if mask.device.type == "mps" else mask).double().sum(dim=(1, 2))
+    place = torch.arange(profile.shape[1], dtype=torch.float64, device=profile.device)
     place = place - (profile.shape[1] - 1) / 2
     mass = profile.sum(dim=1, keepdim=True).clamp_min(1e-9)
     centre = (profile * place).sum(dim=1, keepdim=True) / mass
