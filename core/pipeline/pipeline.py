@@ -15,6 +15,7 @@ from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMask
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import VIEWS
+from maskel_core.pipeline.execution import autocast, choose_precision, narrowed
 from maskel_core.pipeline.letterbox import Letterbox, shrink
 from maskel_core.pipeline.styles import check_style, render_style
 from numpy.typing import NDArray
@@ -68,35 +69,54 @@ class MaskelPipeline:
         model: A trained `MaskTransformer`, `VQMaskedAutoencoder` or `PlainUNet`.
         model_id: Its name.
         description: One sentence for people.
+        device: Where it runs.
+        precision: ``"auto"``, the fastest on the device without visible loss, or ``"float32"``, ``"bfloat16"``, ``"float16"``.
+
+    Raises:
+        MaskelError: ``bad_precision``.
     """
 
-    def __init__(self, model: Generator, model_id: str, description: str = "") -> None:
+    def __init__(
+        self,
+        model: Generator,
+        model_id: str,
+        description: str = "",
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+    ) -> None:
         # Channels-last: measured faster on a CPU; no effect on the result.
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         self.model_id = model_id
         self.description = description
-        self.device = torch.device("cpu")
+        self._asked = precision
+        self.to(device)
 
     @classmethod
-    def from_pretrained(cls, path: Path | str | None = None) -> MaskelPipeline:
+    def from_pretrained(
+        cls, path: Path | str | None = None, device: torch.device | str = "cpu", precision: str = "auto"
+    ) -> MaskelPipeline:
         """Load a model folder.
 
         Args:
             path: Folder with config.json and weights; None for the model that ships.
+            device: Where it runs.
+            precision: As for the class.
 
         Raises:
-            MaskelError: ``model_missing``, ``model_damaged``.
+            MaskelError: ``model_missing``, ``model_damaged``, ``bad_precision``.
         """
         folder = DEFAULT_MODEL if path is None else Path(path)
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
-        return cls(model, folder.resolve().name, _description(folder))
+        return cls(model, folder.resolve().name, _description(folder), device, precision)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:
-        """Move the model to a device; returns the pipeline."""
+        """Move the model to a device, in the precision that suits it there; returns the pipeline."""
         self.device = torch.device(device)
         self.model.to(self.device)  # type: ignore[arg-type]
+        self.precision = choose_precision(self._asked, self.model, self.device)
+        self._running = narrowed(self.model, self.precision)
         return self
 
     @property
@@ -139,11 +159,12 @@ class MaskelPipeline:
         # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
         frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
         told = {"view": torch.tensor([VIEWS.index(view)], device=self.device)}
-        made = self.model(
-            frame[None].to(self.device),
-            joints=joints,
-            **(told if isinstance(self.model, MaskTransformer) else {}),
-        )
+        with autocast(self.device, self.precision):
+            made = self._running(
+                frame[None].to(self.device),
+                joints=joints,
+                **(told if isinstance(self.model, MaskTransformer) else {}),
+            )
         scaling = self.model.scaling
         integrals = scaling.restore(made.xray)[0].cpu()
         doubt: NDArray[np.float32] | None = None
