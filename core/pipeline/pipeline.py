@@ -172,9 +172,14 @@ class MaskelPipeline:
             above = scaling.restore(made.xray + made.spread)[0, :1].cpu()
             spread = box.backward((above - integrals[:1]) * (frame > 0))
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
-        filled = extend_beyond(integrals, frame)
         cover = torch.from_numpy(mask).float().div_(255)
-        layers = box.backward(filled).clamp_min_(0).mul_(cover).numpy()
+        if box.side > box.size:
+            # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
+            filled = extend_beyond(made.xray[0].float().cpu(), frame)
+            layers = scaling.restore_(box.backward(filled)).mul_(cover).numpy()
+        else:
+            # A coarser pixel holds the mean of the integrals it covers.
+            layers = box.backward(extend_beyond(integrals, frame)).clamp_min_(0).mul_(cover).numpy()
         image = render_style(style, layers[0], layers[1], mask)
         found: dict[str, Joint] = {}
         if joints and made.joints is not None:
