@@ -22,6 +22,7 @@ from maskel_core.models import LayerScaling
 from maskel_core.pipeline import render_style
 from maskel_core.pipeline.pipeline import extend_beyond
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 SHIPS = "bicubic, normalised"
@@ -77,6 +78,9 @@ def enlarged(
     }.items():
         found[f"{name}, integrals"] = (resize(integrals).clamp_min(0) * edge).numpy()
         found[f"{name}, normalised"] = (scaling.restore(resize(normalised)[None])[0] * edge).numpy()
+    sharp = normalised * 1.5 - torch.from_numpy(gaussian_filter(normalised.numpy(), (0, 1, 1))) * 0.5
+    resized = torch_resize(sharp, size, "bicubic")
+    found["bicubic, normalised, sharpened"] = (scaling.restore(resized[None])[0] * edge).numpy()
     return found
 
 
