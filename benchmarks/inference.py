@@ -158,6 +158,7 @@ def first_picture(size: int, folder: Path | None, options: argparse.Namespace, s
     code = FRESH.format(folder=str(Path(__file__).parent))
     command = [sys.executable, "-c", code, "xray", str(path), "--out", str(scratch / "out")]
     command += ["--device", options.device, "--threads", str(options.threads)]
+    command += ["--precision", options.precision]
     command += [] if folder is None else ["--model", str(folder)]
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True)
