@@ -35,11 +35,13 @@ class WeightAverage:
         """Move towards the model's present weights."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - decay)
-            else:
-                self.state[name].copy_(value)
+        present = model.state_dict()
+        moving = [name for name, value in present.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.state[name] for name in moving], [present[name] for name in moving], 1 - decay
+        )
+        for name in present.keys() - set(moving):
+            self.state[name].copy_(present[name])
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -24,8 +24,9 @@ class StageConfig:
 
     Attributes:
         batch: Samples a step, of all processes together.
-        learning_rate: Peak of AdamW's learning rate.
-        weight_decay: AdamW's weight decay.
+        optimizer: ``"adamw"`` or ``"muon"`` (see `maskel_core.training.muon`).
+        learning_rate: Peak of the learning rate.
+        weight_decay: Decoupled weight decay of matrices and kernels.
         warmup_steps: Steps of linear rise.
         final_share: Learning rate at the end over the peak.
         max_steps: Steps.
@@ -38,6 +39,7 @@ class StageConfig:
     """
 
     batch: int = 8
+    optimizer: str = "adamw"
     learning_rate: float = 4e-4
     weight_decay: float = 0.02
     warmup_steps: int = 200

@@ -22,6 +22,7 @@ from maskel_core.models.mask_transformer import take_window
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
 from maskel_core.training.distributed import count, descend, own_generator, own_rows
+from maskel_core.training.muon import Muon
 from torch import Tensor, nn
 
 Window = tuple[int, int, int]
@@ -31,12 +32,18 @@ ADAPT_EVERY = 16
 """Steps between two measurements of the adaptive adversarial weight, which costs a second backward pass."""
 
 
-def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; weight decay on matrices and kernels only."""
-    wide = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    flat = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.Optimizer:
+    """The optimiser that the configuration names; weight decay on matrices and kernels only."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if config.optimizer == "muon":
+        hidden = [p for name, p in trained if p.ndim > 1 and min(p.flatten(1).shape) > 8 and "view" not in name]
+        known = {id(p) for p in hidden}
+        others = [p for _, p in trained if id(p) not in known]
+        return Muon(hidden, others, config.learning_rate * rate, config.weight_decay)
+    wide = [p for _, p in trained if p.ndim > 1]
+    flat = [p for _, p in trained if p.ndim <= 1]
     groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": flat, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate * rate, betas=(0.9, 0.95))
+    return torch.optim.AdamW(groups, lr=config.learning_rate * rate, betas=(0.9, 0.95), fused=True)
 
 
 def true_xray(batch: Batch, scaling: LayerScaling) -> Tensor:
@@ -127,7 +134,7 @@ class GeneratorStage:
         self.modules: dict[str, nn.Module] = {"model": model}
         if discriminator is not None:
             self.optimizers["discriminator_optimizer"] = make_optimizer(
-                discriminator, config, weights.discriminator_rate
+                discriminator, dataclasses.replace(config, optimizer="adamw"), weights.discriminator_rate
             )
             self.modules["discriminator"] = discriminator
         self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}
