@@ -16,7 +16,13 @@ import torch
 from maskel_core.cli import app
 from maskel_core.errors import MaskelError
 from maskel_core.training import interrupt
-from maskel_core.training.checkpoint import load_checkpoint, save_checkpoint, save_model
+from maskel_core.training.checkpoint import (
+    load_checkpoint,
+    pack_optimizer,
+    save_checkpoint,
+    save_model,
+    unpack_optimizer,
+)
 from maskel_core.training.interrupt import Interrupts, TrainingInterrupted, resume_command
 from maskel_core.training.run import train
 from maskel_core.training.stages import GeneratorStage
@@ -210,6 +216,33 @@ def test_the_command_to_go_on():
 def fill(folder: Path, *steps: int) -> None:
     for step in steps:
         save_checkpoint(folder, step, {"model": {"a": torch.full((64,), float(step))}}, {"x": step})
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_an_optimiser_goes_on_with_weights_in_channels_last_order(tmp_path, fused):
+    def build():
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(5, 7, 3).to(memory_format=torch.channels_last)
+        return model, torch.optim.AdamW(model.parameters(), lr=0.01, fused=fused)
+
+    def learn(model, optimizer, step):
+        factors = torch.randn(2, 7, 7, 7, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        (model(pictures) * factors).sum().backward()
+        optimizer.step()
+
+    pictures = torch.rand(2, 5, 9, 9)
+    (model, optimizer), (other, resumed) = build(), build()
+    for step in range(3):
+        learn(model, optimizer, step)
+    tensors, values = pack_optimizer(optimizer)
+    save_checkpoint(tmp_path, 3, {"model": dict(model.state_dict()), "optimizer": tensors}, values)
+    parts, values = load_checkpoint(tmp_path)
+    other.load_state_dict(parts["model"])
+    unpack_optimizer(resumed, parts["optimizer"], values)
+    learn(model, optimizer, 3)
+    learn(other, resumed, 3)
+    assert torch.equal(model.weight, other.weight)
 
 
 def test_two_checkpoints_stay(tmp_path):
