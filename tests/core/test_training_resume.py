@@ -115,7 +115,8 @@ def start_and_kill(config: Path, out: Path, data: Path, after: int, wait: float)
     with (out.parent / "output.txt").open("a") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:
-            while steps_saved(out) < after and process.poll() is None:
+            patience = time.monotonic() + 600
+            while steps_saved(out) < after and process.poll() is None and time.monotonic() < patience:
                 time.sleep(0.003)
             time.sleep(wait)
         finally:
@@ -131,7 +132,7 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(tmp_path, shards, text
     whole = train(path, tmp_path / "whole", data=str(shards))
     broken = tmp_path / "broken"
     random = np.random.default_rng()
-    points = sorted(random.choice(np.arange(1, 36), kills, replace=False).tolist())
+    points = sorted(random.choice(np.arange(1, 30), kills, replace=False).tolist())
     waits = random.uniform(0, 0.1, kills).tolist()
     print("killed after", points, waits)
     for after, wait in zip(points, waits, strict=True):
@@ -149,8 +150,7 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(tmp_path, shards, text
         assert one.get("loss") == two.get("loss")
 
 
-@pytest.mark.parametrize("kind", ["views and windows"])
-def test_a_broken_fine_run_ends_where_an_unbroken_one_does(tmp_path, shards, kind):
+def test_a_broken_run_with_views_and_windows_ends_where_an_unbroken_one_does(tmp_path, shards):
     path = write(tmp_path, FINE, max_steps=6)
     whole = train(path, tmp_path / "whole", data=str(shards))
     for _ in range(3):

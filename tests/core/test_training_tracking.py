@@ -136,9 +136,8 @@ def test_a_file_gets_a_plain_line_every_half_minute():
             display.update(0.25, last=step == 45)
     text = stream.getvalue()
     assert "\x1b" not in text
-    assert [line.split(" step ")[1].split()[0] for line in text.splitlines()] == ["1", "16", "31", "45"] or [
-        line.split(" step ")[1].split()[0] for line in text.splitlines()
-    ] == ["1", "16", "31"]
+    steps = [int(line.split(" step ")[1].split()[0]) for line in text.splitlines()]
+    assert steps == [1, 16, 31, 45]
     assert "generator:" in text
     assert "loss 0.2500 2.0 samples/s" in text
     assert "left" in text
