@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
 
 import pytest
+import torch
 from maskel_core.errors import MaskelError
 from maskel_core.training.config import StageConfig
+from maskel_core.training.loop import make_autocast
 from maskel_core.training.progress import Pace, StageDisplay, duration
 from maskel_core.training.run import train
 from maskel_core.training.tracking import Tracker, say_without_board, take_back
@@ -176,6 +179,20 @@ def test_wrong_settings_are_refused_before_anything_is_written(tmp_path, shards,
         train(write(tmp_path, 2), tmp_path / "run", data=str(shards), **changes)
     assert caught.value.code == code
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_gpu_multiplies_bfloat16_only_if_it_can(monkeypatch, there):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: there)
+    gpu = torch.device("cuda")
+    assert (make_autocast("auto", gpu) is contextlib.nullcontext) is not there
+    assert make_autocast("float32", gpu) is contextlib.nullcontext
+    if there:
+        assert make_autocast("bfloat16", gpu) is not contextlib.nullcontext
+    else:
+        with pytest.raises(MaskelError) as caught:
+            make_autocast("bfloat16", gpu)
+        assert caught.value.code == "bad_config"
 
 
 def test_steps_and_checkpoints_by_the_command_line(tmp_path, shards):
