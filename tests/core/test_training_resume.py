@@ -66,6 +66,7 @@ checkpoint_seconds = 1e9
 checkpoint_steps = 2
 [generator]
 batch = 2
+optimizer = "muon"
 warmup_steps = 2
 max_steps = 40
 fine_start = 0.3
@@ -74,7 +75,7 @@ feature_layers = []
 contrast = 1.0
 adversarial_start = 0.5
 """
-"""The view told to half of the samples, windows of the finer size, the game."""
+"""Muon, the view told to half of the samples, windows of the finer size, the game."""
 
 
 @pytest.fixture(scope="module")
