@@ -29,7 +29,10 @@ def train(
         float | None, typer.Option(min=0.1, help="Time of the main stage, minutes.", show_default=False)
     ] = None,
     max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of the main stage.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Steps of the main stage, if its time does not end it first.", show_default=False
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=False)
