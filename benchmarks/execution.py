@@ -212,7 +212,7 @@ def frames(model: nn.Module, options: argparse.Namespace) -> list[Tensor]:
 
 
 def compare(run: Way, reference: Way, masks: list[Tensor]) -> dict[str, float]:
-    """How far the layers are from float32's inside the masks, normalised domain; how well the bone layer less its blur correlates."""
+    """How far the layers are from float32's inside the masks, normalised; how well the bone layer less its blur correlates."""
     apart, fine = [], []
     for mask in masks:
         inside = mask[0, 0] > 0
