@@ -87,17 +87,18 @@ CONFIGURATIONS: dict[str, Configuration] = {
         generator={**_SMALL_ENCODER, "codebook_size": 512},
         discriminator={"base_channels": 16, "layers": 3},
     ),
-    # Tokens of 16 x 16 places, no codebook, detail to 512 x 512; its trunk starts from maskel-small-256's.
+    # Tokens of 16 x 16 places, no codebook, detail to 512 x 512, bones drawn between joints already found.
     "maskel-base": Configuration(
         generator={
             "sample_size": 512,
             "base_size": 256,
             "dim": 256,
-            "depth": 6,
+            "depth": 8,
             "heads": 4,
             "fine_channels": 24,
+            "heat_feedback": True,
         },
-        discriminator={"base_channels": 16, "layers": 3},
+        discriminator={"base_channels": 24, "layers": 3},
         kind="transformer",
     ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
@@ -110,6 +111,20 @@ CONFIGURATIONS: dict[str, Configuration] = {
     # A peer: the mask as a condition of diffusers' U-Net, 25 steps.
     "diffusion-128": Configuration(
         generator={"sample_size": 128, "widths": (32, 64, 128, 192), "steps": 25}, kind="diffusion"
+    ),
+    # Stage 1 alone, small: what the evaluation's Fréchet distance sees with. 16 x 16 tokens.
+    "xray-features": Configuration(
+        autoencoder={
+            "sample_size": 128,
+            "patch_size": 8,
+            "dim": 128,
+            "depth": 4,
+            "heads": 4,
+            "latent_dim": 64,
+            "decoder_dim": 96,
+            "decoder_depth": 2,
+            "hidden_share": 0.5,
+        }
     ),
     # For tests.
     "tiny": Configuration(

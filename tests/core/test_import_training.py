@@ -163,7 +163,7 @@ def test_fine_tuning_on_imported_samples_lowers_the_loss(tmp_path, real, monkeyp
     assert after["all"][other]["bone_psnr"] > before["all"][name]["bone_psnr"]
     assert "joint_median" not in after["all"][other]
     assert json.loads((tmp_path / "b" / "report.json").read_text(), parse_constant=pytest.fail)
-    assert (tmp_path / "b" / "cases.png").exists()
+    assert (tmp_path / "b" / "cases.jpg").exists()
 
 
 def test_bones_alone_can_be_learnt_and_measured(tmp_path):
