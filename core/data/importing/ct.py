@@ -229,7 +229,7 @@ def project_scan(
     spacing = scan.volume.spacing * pooling
     rays_across = max(2, math.ceil(pixel / float(spacing.min()) - 1e-6))
     fine = size * rays_across
-    to_voxel = np.linalg.inv(scan.volume.world @ _pooled(pooling))
+    to_voxel = np.asarray(np.linalg.inv(scan.volume.world @ _pooled(pooling)), dtype=np.float64)
     sums = [torch.zeros(3, fine * fine) for _ in cameras]
     for slab in _slabs(scan, curve, pooling):
         for picture, camera in zip(sums, cameras, strict=True):
