@@ -12,8 +12,9 @@ import torch
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.evaluation.metrics import crispness, high_pass, pearson
-from maskel_core.models import CONFIGURATIONS, DiffusionXray, LayerScaling, MaskedAutoencoder
+from maskel_core.models import CONFIGURATIONS, Augmenter, DiffusionXray, LayerScaling, MaskedAutoencoder
 from maskel_core.models.store import load_model
+from maskel_core.training.augmenter_stages import Review, make_augmenter
 from maskel_core.training.config import TrainingConfig, load_config
 from maskel_core.training.loop import Stage, choose_device, run_stage, to_device
 from maskel_core.training.sheets import contact_sheet, grey
@@ -94,20 +95,31 @@ def train(
         if config.generator.warm_start:
             taken, whole = take_weights(generator, config.generator.warm_start)
             print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {config.generator.warm_start}")
-        playing = config.losses.adversarial > 0 and bool(named.discriminator)
-        discriminator = _ready(named.make_discriminator(), device) if playing else None
-        second: Stage = (
-            DiffusionStage(generator, config.generator)
-            if isinstance(generator, DiffusionXray)
-            else GeneratorStage(
-                generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+        second: Stage
+        source: Source
+        review: Review
+        if isinstance(generator, Augmenter):
+            second, source, review = make_augmenter(
+                generator, store or review_store, review_store, config, out
             )
-        )
+        else:
+            playing = config.losses.adversarial > 0 and bool(named.discriminator)
+            discriminator = _ready(named.make_discriminator(), device) if playing else None
+            second = (
+                DiffusionStage(generator, config.generator)
+                if isinstance(generator, DiffusionXray)
+                else GeneratorStage(
+                    generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+                )
+            )
+            source = make_source(store, config, config.generator.batch)
+
+            def review(m: nn.Module, step: int) -> dict[str, float]:
+                return _review_generator(m, step, batch, out)
+
         trained = run_stage(
-            "generator", second, make_source(store, config, config.generator.batch), config,
-            config.generator, out, resume,
-            lambda m, step: _review_generator(m, step, batch, out), sizes, stop_after,
-        )  # fmt: skip
+            "generator", second, source, config, config.generator, out, resume, review, sizes, stop_after
+        )
         if trained is None:
             return out
         generator.save_pretrained(folder)
@@ -115,12 +127,15 @@ def train(
 
 
 def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
-    """The training samples, None when all are made on the fly, and some of other persons to look at."""
-    if config.stream >= 1 and not any(Path(config.data).glob("val-*.tar")):
-        return None, made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
+    """The training samples, None when all are made on the fly, and some of other persons to look at.
+
+    Those are made here where the folder has none, as a folder of made-up X-rays.
+    """
     store = SampleStore.open(config.data, "train") if config.stream < 1 else None
     if store is not None and config.limit:
         store = store.take(config.limit)
+    if not any(Path(config.data).glob("val-*.tar")):
+        return store, made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
     return store, SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
 
 
