@@ -80,26 +80,33 @@ class Sampler:
         self.autocast = make_autocast(precision, self.device)
         self.seed = seed
 
-    def pictures(self, chunk: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Small and large normalised X-rays (2, s, s) and (2, S, S), float32 on the CPU; the same for the same chunk."""
+    def pictures(self, chunk: int, count: int) -> Iterator[tuple[Tensor, Tensor | str]]:
+        """Small and large normalised X-rays (2, s, s) and (2, S, S), float32 on the CPU; the same for the same chunk.
+
+        A small one that shows no body, or several, is not enlarged: the reason stands in the large one's place.
+        """
         noise = torch.Generator().manual_seed(
             int(np.random.default_rng([self.seed, 4, chunk]).integers(2**62))
         )
         side = self.small.config.sample_size
         for first in range(0, count, BATCH):
+            start = torch.randn((min(BATCH, count - first), 2, side, side), generator=noise)
             with torch.inference_mode(), self.autocast():
-                start = torch.randn((min(BATCH, count - first), 2, side, side), generator=noise)
                 made = self.small(start.to(self.device)).float()
-                enlarged = self.large(made, noise).float()
-            yield from zip(made.cpu(), enlarged.cpu(), strict=True)
+            reasons = [screen(xray.cpu().numpy()) for xray in made]
+            good = [index for index, why in enumerate(reasons) if why not in ("empty", "pieces")]
+            with torch.inference_mode(), self.autocast():
+                enlarged = iter(self.large(made[good], noise).float().cpu() if good else ())
+            for index, xray in enumerate(made.cpu()):
+                yield xray, next(enlarged) if index in good else reasons[index]
 
     def chunk(self, number: int, count: int) -> tuple[list[Made], Counter[str]]:
         """The usable pairs of a chunk, and how many others there were by `REASONS`."""
         found, rejected = [], Counter[str]()
         for index, (small, large) in enumerate(self.pictures(number, count)):
-            why = screen(large.numpy())
-            if why:
-                rejected[why] += 1
+            why = large if isinstance(large, str) else screen(large.numpy())
+            if isinstance(large, str) or why:
+                rejected[str(why)] += 1
                 continue
             mask, small_mask = mask_of(large[1].numpy()), mask_of(small[1].numpy())
             layers = [

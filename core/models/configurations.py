@@ -120,7 +120,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
     ),
     # The paper's augmentation: X-rays of 64 x 64 from noise, enlarged to 256 x 256.
     "augment-64": Configuration(
-        generator={"sample_size": 64, "patch": 2, "widths": (64, 128, 192), "steps": 20}, kind="xrays"
+        generator={"sample_size": 64, "patch": 2, "widths": (64, 96, 128), "steps": 20}, kind="xrays"
     ),
     "augment-256": Configuration(
         generator={"sample_size": 256, "factor": 4, "widths": (48, 64, 96), "steps": 4}, kind="super-resolver"

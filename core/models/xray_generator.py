@@ -37,7 +37,7 @@ class XrayGenerator(ConfiguredModel):
         self,
         sample_size: int = 64,
         patch: int = 2,
-        widths: tuple[int, ...] = (64, 128, 192),
+        widths: tuple[int, ...] = (64, 96, 128),
         steps: int = 20,
         bone_scale: float = 1.0,
         soft_scale: float = 1.0,
