@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from maskel_core.augmentation.build import SMALL_FOLDER
 from maskel_core.augmentation.fit import load_fit
-from maskel_core.data.body_frames import BodyFrames
+from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.models import LayerScaling
@@ -152,18 +152,13 @@ def review(
         ) from error
     made = SampleStore.open(Path(samples) / SMALL_FOLDER, "train", limit, cache=False)
     pictures = scaling.normalise(torch.from_numpy(np.asarray(made.layers, dtype=np.float32)))
-    frames = BodyFrames(SampleStore.open(data, "train"), float(small.config.margin))
-    held_out = BodyFrames(SampleStore.open(data, "val"), float(small.config.margin))
+    margin = float(small.config.margin)
+    bodies = BodyStore.of(SampleStore.open(data, "train"))
     report = progress or (lambda _done, _all: None)
-    indices, training = [], []
-    for index in range(len(frames)):
-        report(index, len(frames))
-        found = frames.frame(index, size)
-        if found is not None:
-            indices.append(index)
-            training.append(found)
-    known = _normalised(torch.stack(training), scaling)
-    others = _normalised(held_out.all(size), scaling)
+    indices, training = _whole_bodies(bodies, size, margin, report)
+    known = _normalised(training, scaling)
+    held_out = _whole_bodies(BodyStore.of(SampleStore.open(data, "val")), size, margin)[1]
+    others = _normalised(held_out, scaling)
     figures = {"size": size, **compare(pictures, others, known)}
     manifest = json.loads((Path(samples) / "manifest.json").read_text("utf-8"))
     figures["set"] = {key: manifest[key] for key in ("count", "candidates", "rejected")}
@@ -176,7 +171,7 @@ def review(
     wide = scaling.normalise(torch.from_numpy(np.asarray(enlarged.layers, dtype=np.float32)))
     true = []
     for n, t in zip(number, turned, strict=True):
-        frame = frames.frame(indices[int(n)], int(large.config.sample_size))
+        frame = bodies.frame(indices[int(n)], int(large.config.sample_size), margin)
         assert frame is not None
         true.append(frame.flip(2) if t else frame)
     near = _normalised(torch.stack(true), scaling)
@@ -184,6 +179,21 @@ def review(
     _sheet([[wide[:, 0], wide[:, 1], masks], [near[:, 0], near[:, 1]]], out / "sheet-256.png")
     (out / "review.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     return figures
+
+
+def _whole_bodies(
+    store: BodyStore, size: int, margin: float, report: Callable[[int, int], None] | None = None
+) -> tuple[list[int], Tensor]:
+    """Numbers and frames (N, 2, size, size) of the bodies that are whole."""
+    indices, found = [], []
+    for index in range(len(store)):
+        if report is not None:
+            report(index, len(store))
+        frame = store.frame(index, size, margin)
+        if frame is not None:
+            indices.append(index)
+            found.append(frame)
+    return indices, torch.stack(found)
 
 
 def _normalised(frames: Tensor, scaling: LayerScaling) -> Tensor:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.evaluation.metrics import crispness, high_pass, pearson
 from maskel_core.models import CONFIGURATIONS, Augmenter, DiffusionXray, LayerScaling, MaskedAutoencoder
 from maskel_core.models.store import load_model
-from maskel_core.training.augmenter_stages import Review, make_augmenter
+from maskel_core.training.augmenter_stages import AugmenterStage, review_augmenter
 from maskel_core.training.config import TrainingConfig, load_config
 from maskel_core.training.loop import Stage, choose_device, run_stage, to_device
 from maskel_core.training.sheets import contact_sheet, grey
@@ -95,31 +96,22 @@ def train(
         if config.generator.warm_start:
             taken, whole = take_weights(generator, config.generator.warm_start)
             print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {config.generator.warm_start}")
-        second: Stage
-        source: Source
-        review: Review
-        if isinstance(generator, Augmenter):
-            second, source, review = make_augmenter(
-                generator, store or review_store, review_store, config, out
+        playing = config.losses.adversarial > 0 and bool(named.discriminator)
+        discriminator = _ready(named.make_discriminator(), device) if playing else None
+        second: Stage = (
+            AugmenterStage(generator, config.generator)
+            if isinstance(generator, Augmenter)
+            else DiffusionStage(generator, config.generator)
+            if isinstance(generator, DiffusionXray)
+            else GeneratorStage(
+                generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
             )
-        else:
-            playing = config.losses.adversarial > 0 and bool(named.discriminator)
-            discriminator = _ready(named.make_discriminator(), device) if playing else None
-            second = (
-                DiffusionStage(generator, config.generator)
-                if isinstance(generator, DiffusionXray)
-                else GeneratorStage(
-                    generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
-                )
-            )
-            source = make_source(store, config, config.generator.batch)
-
-            def review(m: nn.Module, step: int) -> dict[str, float]:
-                return _review_generator(m, step, batch, out)
-
-        trained = run_stage(
-            "generator", second, source, config, config.generator, out, resume, review, sizes, stop_after
         )
+        trained = run_stage(
+            "generator", second, make_source(store, config, config.generator.batch), config,
+            config.generator, out, resume,
+            lambda m, step: _review_generator(m, step, batch, out), sizes, stop_after,
+        )  # fmt: skip
         if trained is None:
             return out
         generator.save_pretrained(folder)
@@ -129,14 +121,18 @@ def train(
 def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
     """The training samples, None when all are made on the fly, and some of other persons to look at.
 
-    Those are made here where the folder has none, as a folder of made-up X-rays.
+    Those are made here where the folder has none, as a folder of made-up X-rays. What makes X-rays sees bodies alone.
     """
     store = SampleStore.open(config.data, "train") if config.stream < 1 else None
     if store is not None and config.limit:
         store = store.take(config.limit)
-    if not any(Path(config.data).glob("val-*.tar")):
-        return store, made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
-    return store, SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
+    if any(Path(config.data).glob("val-*.tar")):
+        held_out = SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
+    else:
+        held_out = made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
+    if CONFIGURATIONS[config.model].kind in ("xrays", "super-resolver"):
+        return BodyStore.of(store) if store is not None else None, BodyStore.of(held_out)
+    return store, held_out
 
 
 def make_source(store: SampleStore | None, config: TrainingConfig, batch: int) -> Source:
@@ -196,6 +192,11 @@ def _review_autoencoder(
 
 
 def _review_generator(model: nn.Module, step: int, batch: Batch, out: Path) -> dict[str, float]:
+    if isinstance(model, Augmenter):
+        found, sheet = review_augmenter(model, batch)
+        (out / "sheets").mkdir(exist_ok=True)
+        sheet.save(out / "sheets" / f"generator-{step:06d}.png")
+        return found
     scaling: LayerScaling = model.scaling  # type: ignore[assignment]
     truth = true_xray(batch, scaling)
     made = [model(part) for part in batch.mask.split(8)]

@@ -8,12 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from maskel_core.data.body_frames import BodyFrames
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.body_store import BodyStore
+from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.models import CONFIGURATIONS, ResidualShiftScheduler, XrayGenerator, XraySuperResolver
 from maskel_core.models.store import export_model, load_model
-from maskel_core.training.augmenter_stages import AugmenterStage, BodySource, augmenter_loss
+from maskel_core.training.augmenter_stages import AugmenterStage, augmenter_loss
 from maskel_core.training.config import StageConfig, load_config
+from maskel_core.training.sources import ShardSource
 
 from tests.core.synthetic import figure
 
@@ -124,7 +125,7 @@ def test_the_generator_follows_a_perfect_velocity(monkeypatch, store):
 @pytest.mark.parametrize("name, size", [("tiny-augment-64", 16), ("tiny-augment-256", 64)])
 def test_every_parameter_learns_and_the_loss_falls(store, name, size):
     stage = AugmenterStage(make(name, store), StageConfig(learning_rate=3e-3))
-    batch = BodyFrames(store, 0.06).batch([0, 1, 2, 3], size)
+    batch = BodyStore.of(store).batch([0, 1, 2, 3], size, 0.06)
     generator = torch.Generator().manual_seed(0)
 
     def score():
@@ -220,14 +221,14 @@ def test_bfloat16_agrees_with_float32(name, shape):
 
 def test_frames_hold_the_body_and_not_what_the_mask_wears(store):
     worn = SampleStore(np.full_like(store.masks, 255), store.layers, store.joints, store.metas)
-    plain, dressed = (BodyFrames(s, 0.06).batch([0, 4], 32) for s in (store, worn))
+    plain, dressed = (BodyStore.of(s).batch([0, 4], 32, 0.06) for s in (store, worn))
     assert torch.equal(plain.integrals, dressed.integrals)
     assert not plain.known.any() and (plain.mask > 0).any()
     rows = (plain.mask[0, 0] > 0).any(dim=1).nonzero()
     assert float(rows.max() - rows.min() + 1) / 32 == pytest.approx(1 / 1.12, abs=0.07)
-    mirrored = BodyFrames(store, 0.06).batch([0, 4], 32, np.array([True, False]))
-    assert torch.equal(mirrored.integrals[0], plain.integrals[0].flip(2))
-    assert torch.equal(mirrored.integrals[1], plain.integrals[1])
+    always = Augmentation(flip=1.0)
+    mirrored = BodyStore.of(store).batch([0, 4], 32, 0.06, always, np.random.default_rng(0))
+    assert torch.equal(mirrored.integrals, plain.integrals.flip(3))
 
 
 def test_cut_bodies_are_left_out(store):
@@ -235,14 +236,14 @@ def test_cut_bodies_are_left_out(store):
     layers[1] = np.roll(layers[1], 30, axis=1)
     layers[1, 1, 0, 30] = 1
     layers[3] = 0
-    frames = BodyFrames(SampleStore(store.masks, layers, store.joints, store.metas), 0.06)
-    assert frames.frame(1, 16) is None and frames.frame(3, 16) is None
-    assert frames.all(16).shape == (4, 2, 16, 16)
-    assert torch.equal(frames.whole(1, 16), frames.frame(2, 16))
-    source = BodySource(frames, 0, 4, 0.5)
+    bodies = BodyStore(store.masks, layers, store.joints, store.metas)
+    assert [i for i in range(6) if bodies.frame(i, 16, 0.06) is None] == [1, 3]
+    assert torch.equal(bodies.whole(1, 16, 0.06), bodies.frame(2, 16, 0.06))
+    source = ShardSource(bodies, 0, 4, 0.06, Augmentation())
     batches = [source.batch(step, 16, np.random.default_rng(step)) for step in range(3)]
     assert all((batch.integrals.amax(dim=(1, 2, 3)) > 0).all() for batch in batches)
     again = source.batch(2, 16, np.random.default_rng(2))
     assert torch.equal(again.integrals, batches[2].integrals)
+    nothing = BodyStore(store.masks[3:4], layers[3:4], store.joints[3:4], store.metas[3:4])
     with pytest.raises(ValueError, match="cut"):
-        BodyFrames(SampleStore(store.masks[3:4], layers[3:4], store.joints, store.metas), 0.06).whole(0, 16)
+        nothing.whole(0, 16, 0.06)
