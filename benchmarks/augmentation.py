@@ -1,11 +1,11 @@
 """Does pre-training on made-up X-rays help? The same steps with and without it, with all true pairs and with a few.
 
-    python benchmarks/augmentation.py --data DATA --made SET --work RUNS [--steps 1200] [--limit 1000] [--threads 1]
+    python benchmarks/augmentation.py --data DATA --made SET --work RUNS [--steps 600] [--limit 1000] [--threads 1]
 
 Every run takes the same number of steps of the same model, hence the same work: on true pairs alone; or the first third on
-made-up pairs and the rest on true ones, started from the former's weights. A third arm spends the first third on the true pairs
-themselves and starts again, so that what the new start does is not taken for what the made-up pairs do. Measured on persons
-of the test split. A run that was stopped goes on. Writes docs/measurements/augmentation.json.
+made-up pairs and the rest on true ones, started from the former's weights. With few true pairs a third run spends the first
+third on them and starts again, so that what the new start does is not taken for what the made-up pairs do. Measured on persons
+of the test split. What was stopped goes on. Writes docs/measurements/augmentation.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def trained(out: Path, data: Path, steps: int, options: argparse.Namespace, **ch
     noted = out / "cost.json"
     if not noted.exists():
         out.mkdir(parents=True, exist_ok=True)
-        text = CONFIG.read_text("utf-8").replace("max_steps = 1200", f"max_steps = {steps}")
+        text = CONFIG.read_text("utf-8").replace("max_steps = 600", f"max_steps = {steps}")
         config = out / "config.toml"
         config.write_text(text, "utf-8")
         started = time.process_time()
@@ -80,26 +80,18 @@ def measured(model: Path, data: Path, count: int) -> dict[str, float]:
 
 
 def arms(options: argparse.Namespace, limit: int | None) -> dict[str, Any]:
-    """The three runs with ``limit`` true pairs, None = all of them."""
+    """The runs with ``limit`` true pairs, None = all of them."""
     first = round(options.steps * PRE_TRAINED)
-    rest = options.steps - first
     folder = options.work / ("all" if limit is None else str(limit))
-    before = {
-        "made-up pairs first": trained(options.work / "made", options.made, first, options),
-        "true pairs first": trained(folder / "first", options.data, first, options, limit=limit or 0),
-    }
-    runs = {
-        "true pairs alone": trained(folder / "alone", options.data, options.steps, options, limit=limit or 0)
-    }
+    few = {"limit": limit or 0}
+    before = {"made-up pairs first": trained(options.work / "made", options.made, first, options)}
+    if limit is not None:
+        before["true pairs first"] = trained(folder / "first", options.data, first, options, **few)
+    runs = {"true pairs alone": trained(folder / "alone", options.data, options.steps, options, **few)}
     for name, start in before.items():
-        runs[name] = trained(
-            folder / name.replace(" ", "-"),
-            options.data,
-            rest,
-            options,
-            limit=limit or 0,
-            warm_start=str(start["model"]),
-        )
+        place, model = folder / name.replace(" ", "-"), str(start["model"])
+        rest = options.steps - first
+        runs[name] = trained(place, options.data, rest, options, **few, warm_start=model)
     found = {}
     for name, run in runs.items():
         spent = [run, before[name]] if name in before else [run]
@@ -123,7 +115,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of true shards")
     parser.add_argument("--made", type=Path, required=True, help="folder of `maskel augment sample`")
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--limit", type=int, default=1000, help="true pairs of the second comparison")
     parser.add_argument("--samples", type=int, default=400, help="test samples")
     parser.add_argument("--threads", type=int, default=1)

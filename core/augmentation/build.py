@@ -61,6 +61,7 @@ class Sampler:
         small: Makes the pictures.
         large: Enlarges them.
         seed: Of the noise.
+        steps: Steps from noise to a small picture; None = as many as its model says.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         precision: As in a training configuration.
     """
@@ -70,6 +71,7 @@ class Sampler:
         small: XrayGenerator,
         large: XraySuperResolver,
         seed: int,
+        steps: int | None = None,
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
@@ -78,7 +80,7 @@ class Sampler:
             model.to(self.device).to(memory_format=torch.channels_last).eval() for model in (small, large)
         )
         self.autocast = make_autocast(precision, self.device)
-        self.seed = seed
+        self.seed, self.steps = seed, steps
 
     def pictures(self, chunk: int, count: int) -> Iterator[tuple[Tensor, Tensor | str]]:
         """Small and large normalised X-rays (2, s, s) and (2, S, S), float32 on the CPU; the same for the same chunk.
@@ -92,7 +94,7 @@ class Sampler:
         for first in range(0, count, BATCH):
             start = torch.randn((min(BATCH, count - first), 2, side, side), generator=noise)
             with torch.inference_mode(), self.autocast():
-                made = self.small(start.to(self.device)).float()
+                made = self.small(start.to(self.device), self.steps).float()
             reasons = [screen(xray.cpu().numpy()) for xray in made]
             good = [index for index, why in enumerate(reasons) if why not in ("empty", "pieces")]
             with torch.inference_mode(), self.autocast():
@@ -124,6 +126,7 @@ def build_augmentation(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     *,
+    steps: int | None = None,
     chunk: int = CHUNK,
     device: str = "auto",
     precision: str = "auto",
@@ -139,6 +142,7 @@ def build_augmentation(
         out: Folder to write.
         seed: Same seed, same pairs, on the same kind of machine.
         progress: Called with pairs done and pairs in all.
+        steps: Steps from noise to a small picture; None = as many as its model says.
         chunk: Pictures made as one unit of work.
         device: Where to work.
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
@@ -155,9 +159,10 @@ def build_augmentation(
     models = load_fit(run)
     weights = [checksum(Path(run) / name / "generator" / WEIGHTS) for name in (SMALL, LARGE)]
     recipe = {"count": count, "seed": seed, "chunk": chunk, "batch": BATCH, "version": __version__}
+    recipe |= {"steps": steps or models[0].config.steps}
     recipe |= {"provenance": "diffusion", "generator": weights[0], "super_resolver": weights[1]}
     _claim(out, recipe)
-    sampler = Sampler(*models, seed, device, precision)
+    sampler = Sampler(*models, seed, steps, device, precision)
     report = progress or (lambda _done, _all: None)
     chunks: list[dict[str, Any]] = []
     done = 0

@@ -48,6 +48,10 @@ def sample(
     count: Annotated[int, typer.Option(min=1, help="Number of usable pairs.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same pairs.")] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps from noise to a small picture.", show_default="the model's own"),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -61,7 +65,7 @@ def sample(
     if threads is not None:
         torch.set_num_threads(threads)
     with progress_bar("Pairs") as progress:
-        manifest = build_augmentation(run, count, out, seed, progress, device=device)
+        manifest = build_augmentation(run, count, out, seed, progress, steps=steps, device=device)
     thrown = ", ".join(f"{number} {why}" for why, number in manifest["rejected"].items() if number)
     say(f"{count} pairs in {out}, of {manifest['candidates']} pictures; thrown away: {thrown or 'none'}")
 

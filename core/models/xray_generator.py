@@ -90,10 +90,10 @@ class XrayGenerator(ConfiguredModel):
         return F.mse_loss(self.velocity(noisy, times), self.scheduler.get_velocity(clean, noise, times))
 
     @torch.no_grad()
-    def forward(self, noise: Tensor) -> Tensor:
-        """Noise (B, 2, S, S), standard normal, to X-rays of the same shape, normalised, >= 0."""
+    def forward(self, noise: Tensor, steps: int | None = None) -> Tensor:
+        """Noise (B, 2, S, S), standard normal, to X-rays of the same shape, normalised, >= 0; in the model's own steps unless told."""
         x = noise
-        self.scheduler.set_timesteps(self.config.steps, device=noise.device)
+        self.scheduler.set_timesteps(steps or self.config.steps, device=noise.device)
         for time in self.scheduler.timesteps:
             x = self.scheduler.step(self.velocity(x, time), time, x).prev_sample
         return ((x + 1) / 2).clamp_min(0)

@@ -173,7 +173,7 @@ def test_the_same_seed_gives_the_same_pictures(run, monkeypatch):
     monkeypatch.setattr(build, "screen", lambda xray: next(answers))
 
     def pictures(seed, chunk):
-        found = list(Sampler(*load_fit(run), seed, "cpu").pictures(chunk, 4))
+        found = list(Sampler(*load_fit(run), seed, device="cpu").pictures(chunk, 4))
         assert [large if isinstance(large, str) else "" for _, large in found] == ["", "pieces", "", "pieces"]
         assert found[0][1].shape == (2, 64, 64) and found[1][0].shape == (2, 16, 16)
         return torch.cat([found[0][1].flatten(), found[2][1].flatten(), found[3][0].flatten()])

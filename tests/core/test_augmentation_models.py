@@ -153,6 +153,7 @@ def test_the_generator_makes_what_its_noise_says(store):
     assert torch.equal(made, model(noise))
     assert torch.allclose(made[1:2], model(noise[1:2]), atol=1e-4)
     assert not torch.allclose(made[0], made[1], atol=1e-2)
+    assert not torch.equal(made, model(noise, 2))
 
 
 def test_the_super_resolver_keeps_to_the_small_picture(store):
