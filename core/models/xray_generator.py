@@ -91,7 +91,7 @@ class XrayGenerator(ConfiguredModel):
 
     @torch.no_grad()
     def forward(self, noise: Tensor, steps: int | None = None) -> Tensor:
-        """Noise (B, 2, S, S), standard normal, to X-rays of the same shape, normalised, >= 0; in the model's own steps unless told."""
+        """Noise (B, 2, S, S), standard normal, to X-rays of the same shape, >= 0, in ``steps``; None = the model's."""
         x = noise
         self.scheduler.set_timesteps(steps or self.config.steps, device=noise.device)
         for time in self.scheduler.timesteps:
