@@ -28,7 +28,7 @@ class BodyStore(SampleStore):
         self._kept: dict[tuple[int, int, float], Tensor | None] = {}
 
     def frame(self, index: int, size: int, margin: float) -> Tensor | None:
-        """float16 (2, size, size), bone and soft-tissue line integrals; None for a body that is empty or cut.
+        """float16 (2, size, size), bone and soft-tissue line integrals; None for a body that is empty, cut or half known.
 
         Args:
             index: Which sample.
@@ -45,6 +45,9 @@ class BodyStore(SampleStore):
 
     def _make(self, index: int, size: int, margin: float) -> Tensor | None:
         layers = np.asarray(self.layers[index])
+        # A layer that is not known is NaN throughout.
+        if np.isnan(layers[:, 0, 0]).any():
+            return None
         body = (layers[1] > 0).astype(np.uint8) * np.uint8(255)
         border = (body[0], body[-1], body[:, 0], body[:, -1])
         if not body.any() or any(line.any() for line in border):

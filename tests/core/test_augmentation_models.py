@@ -237,8 +237,9 @@ def test_cut_bodies_are_left_out(store):
     layers[1] = np.roll(layers[1], 30, axis=1)
     layers[1, 1, 0, 30] = 1
     layers[3] = 0
+    layers[4, 0] = np.nan
     bodies = BodyStore(store.masks, layers, store.joints, store.metas)
-    assert [i for i in range(6) if bodies.frame(i, 16, 0.06) is None] == [1, 3]
+    assert [i for i in range(6) if bodies.frame(i, 16, 0.06) is None] == [1, 3, 4]
     assert torch.equal(bodies.whole(1, 16, 0.06), bodies.frame(2, 16, 0.06))
     source = ShardSource(bodies, 0, 4, 0.06, Augmentation())
     batches = [source.batch(step, 16, np.random.default_rng(step)) for step in range(3)]
