@@ -44,8 +44,8 @@ def trained(out: Path, data: Path, steps: int, options: argparse.Namespace, **ch
     return {"model": out / "run" / "generator", **json.loads(noted.read_text("utf-8"))}
 
 
-def measured(model: Path, data: Path, count: int) -> dict[str, float]:
-    """Means over test samples, at the model's own size."""
+def measured(model: Path, data: Path, count: int) -> list[dict[str, float]]:
+    """Figures of test samples, at the model's own size."""
     import torch
     from maskel_core.data.dataset import SampleStore
     from maskel_core.evaluation.metrics import crispness, high_pass, pearson
@@ -74,9 +74,17 @@ def measured(model: Path, data: Path, count: int) -> dict[str, float]:
                     "crispness": crispness(pair[0], inside) / max(crispness(pair[1], inside), 1e-9),
                 }
             )
-    found = {key: round(float(np.mean([row[key] for row in rows])), 4) for key in rows[0]}
-    spread = np.std([row["high_pass_correlation"] for row in rows]) / np.sqrt(len(rows))
-    return {"samples": len(rows), **found, "high_pass_standard_error": round(float(spread), 4)}
+    return rows
+
+
+def gain(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> dict[str, Any]:
+    """Mean difference of each figure over the same samples, with its standard error."""
+    found = {}
+    for key in ours[0]:
+        difference = [a[key] - b[key] for a, b in zip(ours, theirs, strict=True)]
+        error = np.std(difference, ddof=1) / np.sqrt(len(difference))
+        found[key] = {"gain": round(float(np.mean(difference)), 4), "standard_error": round(float(error), 4)}
+    return found
 
 
 def arms(options: argparse.Namespace, limit: int | None) -> dict[str, Any]:
@@ -92,18 +100,18 @@ def arms(options: argparse.Namespace, limit: int | None) -> dict[str, Any]:
         place, model = folder / name.replace(" ", "-"), str(start["model"])
         rest = options.steps - first
         runs[name] = trained(place, options.data, rest, options, **few, warm_start=model)
-    found = {}
+    found: dict[str, Any] = {}
+    rows = {name: measured(run["model"], options.data, options.samples) for name, run in runs.items()}
     for name, run in runs.items():
-        spent = [run, before[name]] if name in before else [run]
+        spent = [before[name], run] if name in before else [run]
         found[name] = {
-            "steps": [part["steps"] for part in reversed(spent)],
+            "steps": [part["steps"] for part in spent],
             "processor_seconds": round(sum(part["processor_seconds"] for part in spent), 1),
-            **measured(run["model"], options.data, options.samples),
+            "samples": len(rows[name]),
+            **{key: round(float(np.mean([row[key] for row in rows[name]])), 4) for key in rows[name][0]},
         }
-    found["gain of made-up pairs"] = {
-        key: round(found["made-up pairs first"][key] - found["true pairs alone"][key], 4)
-        for key in ("high_pass_correlation", "bone_correlation", "l1")
-    }
+    for name in before:
+        found[f"gain of {name}"] = gain(rows[name], rows["true pairs alone"])
     return found
 
 
