@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LEARNED, MADE = {"augment-64": 8, "augment-256": 4}, 32
+LEARNED, MADE = {"augment-64": 16, "augment-256": 4}, 32
 """Pictures a batch."""
 
 

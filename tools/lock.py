@@ -55,6 +55,10 @@ def compile_lock(name: str, requirements: list[str], upgrade: bool) -> None:
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", str(source), "-o", str(result)]
         command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url"]
         command += ["--no-emit-find-links"]
+        # What needs torch (accelerate) must not bring a build of it in: the marker holds nowhere.
+        without = Path(folder) / "without"
+        without.write_text("torch; sys_platform == 'nowhere'\n", "utf-8")
+        command += ["--override", str(without), "--no-emit-package", "torch"]
         # Blender's wheels exist for few platforms, so only the other locks can be made for all.
         command += [] if name.startswith("bpy") else ["--universal"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

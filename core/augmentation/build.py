@@ -18,7 +18,8 @@ from maskel_core.data.shards import ShardWriter, checksum
 from maskel_core.errors import MaskelError
 from maskel_core.models import XrayGenerator, XraySuperResolver
 from maskel_core.models.store import WEIGHTS
-from maskel_core.training.loop import choose_device, make_autocast
+from maskel_core.runtime import choose_device
+from maskel_core.training.loop import make_autocast
 from maskel_core.version import __version__
 from torch import Tensor
 
@@ -75,7 +76,7 @@ class Sampler:
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        self.device = choose_device(device)
+        self.device = torch.device(choose_device(device))
         self.small, self.large = (
             model.to(self.device).to(memory_format=torch.channels_last).eval() for model in (small, large)
         )

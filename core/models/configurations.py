@@ -94,17 +94,18 @@ CONFIGURATIONS: dict[str, Configuration] = {
         generator={**_SMALL_ENCODER, "codebook_size": 512},
         discriminator={"base_channels": 16, "layers": 3},
     ),
-    # Tokens of 16 x 16 places, no codebook, detail to 512 x 512; its trunk starts from maskel-small-256's.
+    # Tokens of 16 x 16 places, no codebook, detail to 512 x 512, bones drawn between joints already found.
     "maskel-base": Configuration(
         generator={
             "sample_size": 512,
             "base_size": 256,
             "dim": 256,
-            "depth": 6,
+            "depth": 8,
             "heads": 4,
             "fine_channels": 24,
+            "heat_feedback": True,
         },
-        discriminator={"base_channels": 16, "layers": 3},
+        discriminator={"base_channels": 24, "layers": 3},
         kind="transformer",
     ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -107,7 +108,11 @@ class XrayDecoder(nn.Module):
         nn.init.constant_(self.out.bias if self.out.bias is not None else torch.zeros(2), -0.2)
 
     def forward(
-        self, latent: Tensor, pyramid: list[Tensor] | None, mask: Tensor | None
+        self,
+        latent: Tensor,
+        pyramid: list[Tensor] | None,
+        mask: Tensor | None,
+        tap: Callable[[int, Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Decode a latent map.
 
@@ -115,6 +120,7 @@ class XrayDecoder(nn.Module):
             latent: (B, channels_in, grid, grid).
             pyramid: Mask features of each level, coarse to fine, or None.
             mask: (B, 1, S, S) for the output layer, or None.
+            tap: Given each level's number and features; the next level works on what it returns.
 
         Returns:
             (B, 2, S, S) before the softplus, and every level's features, coarse to fine.
@@ -128,6 +134,7 @@ class XrayDecoder(nn.Module):
                 x = x + self.joins[index](pyramid[index])
             x = level(x)
             states.append(x)
+            x = x if tap is None else tap(index, x)
         x = self.norm(x)
         if mask is not None:
             # The outline at full size, folded into channels: a convolution at full size would cost the most.

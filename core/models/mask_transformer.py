@@ -17,6 +17,10 @@ from maskel_core.models.vq_masked_autoencoder import LayerScaling, XrayPredictio
 from torch import Tensor, nn
 
 
+HEAT_GAIN = 16.0
+"""Brings a settled joint's heat, which sums to 1 over its map, to about 1 at its peak."""
+
+
 class FineDetail(nn.Module):
     """Doubles the decoder's picture and corrects it with the mask at full size.
 
@@ -67,6 +71,7 @@ class MaskTransformer(ConfiguredModel):
         fine_channels: Channels of `FineDetail`.
         joints: Number of joints of the joint head; 0 = no head.
         joint_size: Pixels per side of the decoder level that the joint head reads.
+        heat_feedback: The finer levels see the joints' heat maps, so that bones are drawn between places already settled.
         canonical: Turn masks as said above.
         bone_scale: Bone line integral that is 1 in the normalised domain.
         soft_scale: Soft-tissue line integral that is 1 in the normalised domain.
@@ -90,6 +95,7 @@ class MaskTransformer(ConfiguredModel):
         fine_channels: int = 24,
         joints: int = 27,
         joint_size: int = 64,
+        heat_feedback: bool = False,
         canonical: bool = True,
         bone_scale: float = 1.0,
         soft_scale: float = 1.0,
@@ -119,11 +125,15 @@ class MaskTransformer(ConfiguredModel):
         self.spread = nn.Conv2d(widths[-1], 2, 1)
         nn.init.zeros_(self.spread.weight)
         self.joint_head: JointHead | None = None
+        self.heat_back: nn.Conv2d | None = None
         if joints:
             self.joint_level = (joint_size // grid).bit_length() - 1
             if grid << self.joint_level != joint_size or self.joint_level >= len(widths):
                 raise ValueError(f"no decoder level is {joint_size} pixels wide")
             self.joint_head = JointHead(widths[self.joint_level], joints)
+            if heat_feedback:
+                self.heat_back = nn.Conv2d(joints, widths[self.joint_level], 1)
+                nn.init.zeros_(self.heat_back.weight)
 
     @property
     def scaling(self) -> LayerScaling:
@@ -164,7 +174,19 @@ class MaskTransformer(ConfiguredModel):
         seen = mask_features(base).contiguous(memory_format=torch.channels_last)
         tokens, latent = self.encoder(seen, condition=self.view(view))
         start = torch.cat([latent, tokens], dim=1)
-        xray, states = self.decoder(start, self.pyramid(seen), base)
+        found: JointMaps | None = None
+
+        def tap(level: int, features: Tensor) -> Tensor:
+            nonlocal found
+            if self.joint_head is None or level != self.joint_level:
+                return features
+            if joints or self.heat_back is not None:
+                found = self.joint_head(features)
+            if found is None or self.heat_back is None:
+                return features
+            return features + self.heat_back((found.heat * HEAT_GAIN).to(features.dtype))
+
+        xray, states = self.decoder(start, self.pyramid(seen), base, tap)
         part: Tensor | None = None
         if fine:
             assert self.fine is not None
@@ -178,11 +200,11 @@ class MaskTransformer(ConfiguredModel):
         spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0)
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
         xray = F.softplus(xray.float(), beta=8.0)
-        found = self.joint_head(states[self.joint_level]) if joints and self.joint_head is not None else None
         if turned is not None:
             xray, spread = turn(xray, turned), turn(spread, turned)
             part = None if part is None else turn(part, turned)
             found = None if found is None else turn_joints(found, turned)
+        found = found if joints else None
         return XrayPrediction(xray, joints=found, spread=spread, window=part)
 
 

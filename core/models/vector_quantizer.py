@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +56,8 @@ class VectorQuantizer(nn.Module):
     ) -> None:
         super().__init__()
         self.beta, self.decay, self.restart_below = beta, decay, restart_below
+        # Training in several processes sets this: from one process's latents to all of the batch, in its order.
+        self.gather: Callable[[Tensor], Tensor] = torch.Tensor.detach
         self.codebook = nn.Parameter(torch.randn(codebook_size, dim), requires_grad=decay <= 0)
         self.register_buffer("usage", torch.ones(codebook_size))
         self.register_buffer("sums", self.codebook.detach().clone())
@@ -75,11 +78,14 @@ class VectorQuantizer(nn.Module):
         batch, channels, height, width = latent.shape
         latent = latent.float()
         flat = latent.permute(0, 2, 3, 1).reshape(-1, channels)
+        gather = self.gather if self.training else torch.Tensor.detach
+        whole = gather(latent).permute(0, 2, 3, 1).reshape(-1, channels)
         if self.training and not self.started.item():
-            self._start(flat.detach(), generator)
+            self._start(whole, generator)
         with torch.no_grad(), torch.autocast(latent.device.type, enabled=False):
             indices = self.nearest(flat)
-            counts = torch.bincount(indices, minlength=len(self.codebook)).float()
+            everywhere = gather(indices.view(batch, -1)).flatten()
+            counts = torch.bincount(everywhere, minlength=len(self.codebook)).float()
         codes = F.embedding(indices, self.codebook)
         share = counts / counts.sum()
         perplexity = torch.exp(-(share * share.clamp_min(1e-10).log()).sum())
@@ -88,7 +94,7 @@ class VectorQuantizer(nn.Module):
             loss = loss + F.mse_loss(codes, flat.detach())
         passed = flat + (codes - flat).detach()
         if self.training and self.decay > 0:
-            self._update(flat.detach(), indices, counts, generator)
+            self._update(whole, everywhere, counts, generator)
         quantized = passed.view(batch, height, width, channels).permute(0, 3, 1, 2)
         return Quantized(quantized, indices.view(batch, height, width), loss, perplexity)
 

@@ -14,15 +14,19 @@ from maskel_core.models.configurations import CONFIGURATIONS
 
 T = TypeVar("T")
 
+STAGES = ("autoencoder", "pretrain", "generator")
+"""Fields of `TrainingConfig` that are stages, in the order in which they run."""
+
 
 @dataclass
 class StageConfig:
     """How long and how fast a stage learns.
 
     Attributes:
-        batch: Samples a step.
-        learning_rate: Peak of AdamW's learning rate.
-        weight_decay: AdamW's weight decay.
+        batch: Samples a step, of all processes together.
+        optimizer: ``"adamw"`` or ``"muon"`` (see `maskel_core.training.muon`).
+        learning_rate: Peak of the learning rate.
+        weight_decay: Decoupled weight decay of matrices and kernels.
         warmup_steps: Steps of linear rise.
         final_share: Learning rate at the end over the peak.
         max_steps: Steps.
@@ -35,6 +39,7 @@ class StageConfig:
     """
 
     batch: int = 8
+    optimizer: str = "adamw"
     learning_rate: float = 4e-4
     weight_decay: float = 0.02
     warmup_steps: int = 200
@@ -45,6 +50,17 @@ class StageConfig:
     ema: float = 0.998
     fine_start: float = 0.6
     warm_start: str = ""
+
+
+@dataclass
+class PretrainConfig(StageConfig):
+    """Stage 2 on other data first, such as what ``maskel augment`` makes; its weights are what stage 2 starts from.
+
+    Attributes:
+        data: Folder of shards.
+    """
+
+    data: str = ""
 
 
 @dataclass
@@ -99,7 +115,7 @@ class TrainingConfig:
         seed: Seed of weights, order and augmentation.
         threads: CPU threads; 0 = torch's choice.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``; auto takes bfloat16 where the hardware multiplies it fast.
+        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``, see `make_autocast`.
         gamma: Exponent of the normalised domain.
         margin: Free border round the body's box, share of its longer side.
         limit: Use at most so many training samples; 0 = all.
@@ -109,8 +125,10 @@ class TrainingConfig:
         stream_seed: Seed of the samples made.
         view_share: Share of the samples whose view is told to a model that takes it.
         checkpoint_seconds: Time between checkpoints.
+        checkpoint_steps: Steps between checkpoints, beside the time; 0 = by time only.
         sheet_seconds: Time between validation sheets.
         autoencoder: Stage 1; None leaves it out.
+        pretrain: Stage 2 on other data; None leaves it out.
         generator: Stage 2 or the reference.
         losses: Weights of stage 2.
         augmentation: Ranges of the augmentation.
@@ -132,8 +150,10 @@ class TrainingConfig:
     stream_seed: int = 1_000
     view_share: float = 0.5
     checkpoint_seconds: float = 120.0
+    checkpoint_steps: int = 0
     sheet_seconds: float = 300.0
     autoencoder: StageConfig | None = None
+    pretrain: PretrainConfig | None = None
     generator: StageConfig | None = None
     losses: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -164,6 +184,7 @@ def parse_config(raw: dict[str, Any], path: Path | None = None) -> TrainingConfi
     path = path or Path("config")
     nested: dict[str, type] = {
         "autoencoder": StageConfig,
+        "pretrain": PretrainConfig,
         "generator": StageConfig,
         "losses": LossConfig,
         "augmentation": Augmentation,

@@ -1,9 +1,8 @@
-"""The loop that both stages share: order, learning rate, averages, checkpoints, log, sheets."""
+"""The loop that all stages share: order, learning rate, averages, checkpoints, log, sheets."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from maskel_core.data.dataset import Batch
+from maskel_core.errors import MaskelError
+from maskel_core.training import distributed
 from maskel_core.training.checkpoint import (
     WeightAverage,
     load_checkpoint,
@@ -21,9 +22,15 @@ from maskel_core.training.checkpoint import (
     unpack_optimizer,
 )
 from maskel_core.training.config import StageConfig, TrainingConfig
+from maskel_core.training.interrupt import Interrupts, TrainingInterrupted
+from maskel_core.training.progress import Pace, StageDisplay
+from maskel_core.training.review import Review
 from maskel_core.training.sources import Source
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from maskel_core.training.tracking import Tracker
 from torch import nn
+
+LOG_STEPS = 20
+"""Steps between two lines of the log."""
 
 
 class Stage(Protocol):
@@ -47,22 +54,27 @@ def learning_rate_share(config: StageConfig, step: int, progress: float) -> floa
     return rise * fall
 
 
-def choose_device(name: str) -> torch.device:
-    """``"auto"``: CUDA, else MPS, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
-    """A factory of autocast contexts; auto = bfloat16 on CUDA and on CPUs with instructions for it (AMX, AVX-512 BF16)."""
-    if precision == "auto":
+    """A factory of autocast contexts.
+
+    Args:
+        precision: ``"float32"``, ``"bfloat16"``, or ``"auto"``: bfloat16 where the hardware multiplies it fast, on GPUs that
+            have it and on CPUs with instructions for it (AMX, AVX-512 BF16).
+        device: Where the model lies.
+
+    Raises:
+        MaskelError: ``bad_config`` for another word, and for bfloat16 on a GPU without it.
+    """
+    if device.type == "cuda":
+        fast = there = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
         checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16")]
-        fast = device.type == "cuda" or (device.type == "cpu" and any(check() for check in checks if check))
-        precision = "bfloat16" if fast else "float32"
-    if precision == "float32":
+        fast, there = device.type == "cpu" and any(check() for check in checks if check), True
+    if precision not in ("auto", "float32", "bfloat16") or (precision == "bfloat16" and not there):
+        raise MaskelError(
+            "bad_config", f"The precision {precision!r} is not there on {device}.", "Use auto or float32."
+        )
+    if precision == "float32" or (precision == "auto" and not fast):
         return contextlib.nullcontext
     return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
 
@@ -73,142 +85,176 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return Batch(*(getattr(batch, name).to(device) for name in names))
 
 
-def run_stage(
-    name: str,
-    stage: Stage,
-    source: Source,
-    config: TrainingConfig,
-    stage_config: StageConfig,
-    out: Path,
-    resume: bool,
-    review: Callable[[nn.Module, int], dict[str, float]],
-    sizes: tuple[int, int],
-    stop_after: int | None = None,
-) -> nn.Module | None:
-    """Train one stage to its end.
+class StageRun:
+    """One stage on its way: what is trained, what is saved, and how far it is.
 
     Args:
-        name: Name of the stage, for files and the progress bar.
+        name: Name of the stage, for files and the display.
         stage: What learns.
         source: Of the batches.
         config: The run.
         stage_config: The stage's part of it.
         out: Folder of the run.
-        resume: Go on from the newest checkpoint of this stage.
-        review: Called with the averaged model and the step every ``sheet_seconds``; its figures go into the log.
+        review: Called with the averaged model in eval mode every ``sheet_seconds``, in the main process.
         sizes: Pixels per side of the frame before and after ``fine_start``.
-        stop_after: Stop after so many steps of this call and leave a checkpoint, as a kill would.
-
-    Returns:
-        The model with its averaged weights, in eval mode; None when ``stop_after`` ended the call early.
+        device: Where the model lies.
     """
-    model, device = stage.modules["model"], choose_device(config.device)
-    average = WeightAverage(model, stage_config.ema)
-    autocast = make_autocast(config.precision, device)
-    peaks = {key: [g["lr"] for g in optimizer.param_groups] for key, optimizer in stage.optimizers.items()}
-    folder, step, elapsed = out / "checkpoints" / name, 0, 0.0
-    if resume and (saved := load_checkpoint(folder)) is not None:
-        step, elapsed = _restore(stage, average, *saved)
-    finished = _progress(stage_config, step, elapsed) >= 1
-    clock = last_save = last_sheet = time.perf_counter()
-    done = 0
-    recent: dict[str, float] = {}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns) as bar, (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        task = bar.add_task(name, total=1.0, completed=_progress(stage_config, step, elapsed))  # type: ignore[arg-type]
-        while not finished:
-            progress = _progress(stage_config, step, elapsed)
-            share = learning_rate_share(stage_config, step, progress)
-            for key, optimizer in stage.optimizers.items():
-                for group, peak in zip(optimizer.param_groups, peaks[key], strict=True):
-                    group["lr"] = peak * share
-            random = np.random.default_rng([config.seed, 2, step])
-            generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-            size = sizes[progress >= stage_config.fine_start]
-            batch = to_device(source.batch(step, size, random), device)
-            model.train()
-            figures = stage.step(batch, generator, progress, autocast)
-            average.update(model)
-            step, done = step + 1, done + 1
+
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        source: Source,
+        config: TrainingConfig,
+        stage_config: StageConfig,
+        out: Path,
+        review: Callable[[nn.Module], Review],
+        sizes: tuple[int, int],
+        device: torch.device,
+    ) -> None:
+        self.name, self.stage, self.source, self.sizes, self.device = name, stage, source, sizes, device
+        self.config, self.stage_config, self.out, self.review = config, stage_config, out, review
+        self.folder = out / "checkpoints" / name
+        self.model = stage.modules["model"]
+        self.average = WeightAverage(self.model, stage_config.ema)
+        self.autocast = make_autocast(config.precision, device)
+        self.peaks = {k: [g["lr"] for g in o.param_groups] for k, o in stage.optimizers.items()}
+        self.recent: dict[str, float] = {}
+        self.pace = Pace(stage_config)
+
+    def run(self, resume: bool, stop_after: int | None = None) -> nn.Module | None:
+        """Train to the stage's end.
+
+        Args:
+            resume: Go on from the newest checkpoint of this stage.
+            stop_after: Stop after so many steps of this call and leave a checkpoint; for tests.
+
+        Returns:
+            The model with its averaged weights, in eval mode; None when ``stop_after`` ended the call early.
+
+        Raises:
+            TrainingInterrupted: On Ctrl-C, after saving.
+            MaskelError: ``checkpoint_damaged``, ``checkpoint_unfit``.
+        """
+        if resume and (saved := load_checkpoint(self.folder)) is not None:
+            self._restore(*saved)
+        tracker = Tracker(self.out, self.name, self.pace.step, distributed.is_main())
+        display = StageDisplay(self.name, self.pace, distributed.is_main())
+        last = None if stop_after is None else self.pace.step + stop_after
+        try:
+            with display, Interrupts() as interrupts:
+                if not self._loop(tracker, display, interrupts, last):
+                    return None
+        finally:
+            tracker.close()
+        self.model.load_state_dict(self.average.state)
+        return self.model.eval()
+
+    def _loop(
+        self, tracker: Tracker, display: StageDisplay, interrupts: Interrupts, last: int | None
+    ) -> bool:
+        """Steps to the stage's end, True, or to step number ``last``, False."""
+        pace = self.pace
+        clock = last_save = last_sheet = time.perf_counter()
+        saved = pace.step
+        while pace.done < 1:
+            figures = self._step()
             now = time.perf_counter()
-            elapsed, clock = elapsed + now - clock, now
+            # The main process's clock and wishes count, so that all do the same.
+            elapsed, asked = distributed.agree(pace.elapsed + now - clock, interrupts.asked)
+            pace.add(pace.step + 1, elapsed)
+            clock = now
             for key, value in figures.items():
-                recent[key] = value if key not in recent else 0.95 * recent[key] + 0.05 * value
-            finished = _progress(stage_config, step, elapsed) >= 1
-            stopping = stop_after is not None and done >= stop_after
-            if step % 20 == 0 or finished:
-                rate = stage_config.batch * step / max(elapsed, 1e-9)
-                _write(
-                    log,
-                    {"stage": name, "step": step, "seconds": elapsed, "rate": rate, "lr": share, **recent},
-                )
-                text = f"{name} step {step} loss {recent['loss']:.4f} {rate:.1f}/s"
-                bar.update(task, completed=_progress(stage_config, step, elapsed), description=text)
-            if finished or stopping or now - last_save > config.checkpoint_seconds:
-                _save(folder, step, elapsed, stage, average)
-                last_save = now
-            if finished or now - last_sheet > config.sheet_seconds:
-                figures = _with_average(model, average, step, review)
-                _write(log, {"stage": name, "step": step, "seconds": elapsed, "review": figures})
+                self.recent[key] = value if key not in self.recent else 0.95 * self.recent[key] + 0.05 * value
+            finished, stopping = pace.done >= 1, bool(asked) or pace.step == last
+            display.update(self.recent["loss"], finished or stopping)
+            if pace.step % LOG_STEPS == 0 or finished:
+                self._log(tracker)
+            if finished or (now - last_sheet > self.config.sheet_seconds and not stopping):
+                self._show(tracker)
                 last_sheet = clock = time.perf_counter()
+            often = self.config.checkpoint_steps
+            due = now - last_save > self.config.checkpoint_seconds or (often and pace.step - saved >= often)
+            if finished or stopping or due:
+                self._save()
+                last_save, saved = now, pace.step
+            if asked:
+                raise TrainingInterrupted(self.name, pace.step)
             if stopping and not finished:
-                return None
-    model.load_state_dict(average.state)
-    return model.eval()
+                return False
+        return True
 
+    def _step(self) -> dict[str, float]:
+        """One step; the same one whenever and in however many processes it is made."""
+        step, progress = self.pace.step, self.pace.done
+        share = learning_rate_share(self.stage_config, step, progress)
+        for key, optimizer in self.stage.optimizers.items():
+            for group, peak in zip(optimizer.param_groups, self.peaks[key], strict=True):
+                group["lr"] = peak * share
+        # All that is drawn follows from the seed and the step: no state of a generator needs saving.
+        random = np.random.default_rng([self.config.seed, 2, step])
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        torch.manual_seed(int(random.integers(2**62)) + distributed.rank())
+        size = self.sizes[progress >= self.stage_config.fine_start]
+        batch = to_device(self.source.batch(step, size, random), self.device)
+        self.model.train()
+        figures = self.stage.step(batch, generator, progress, self.autocast)
+        self.average.update(self.model)
+        return figures
 
-def _progress(config: StageConfig, step: int, elapsed: float) -> float:
-    by_time = elapsed / config.max_seconds if config.max_seconds > 0 else 0.0
-    return max(step / config.max_steps, by_time)
+    def _log(self, tracker: Tracker) -> None:
+        pace = self.pace
+        values = distributed.mean(torch.tensor(list(self.recent.values()), device=self.device))
+        recent = dict(zip(self.recent, values.tolist(), strict=True))
+        share = learning_rate_share(self.stage_config, pace.step - 1, pace.done)
+        rate = self.stage_config.batch * pace.step / max(pace.elapsed, 1e-9)
+        figures = {"rate": rate, "lr": share, "learning_rate": self.stage_config.learning_rate * share}
+        tracker.scalars(pace.step, pace.elapsed, {**figures, **recent})
 
+    def _show(self, tracker: Tracker) -> None:
+        """Review the averaged model."""
+        if not distributed.is_main():
+            return
+        kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average.state)
+        self.model.eval()
+        with torch.inference_mode():
+            found = self.review(self.model)
+        self.model.load_state_dict(kept)
+        tracker.review(self.pace.step, self.pace.elapsed, found.figures, found.sheet)
 
-def _with_average(
-    model: nn.Module, average: WeightAverage, step: int, call: Callable[[nn.Module, int], dict[str, float]]
-) -> dict[str, float]:
-    kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(average.state)
-    model.eval()
-    with torch.inference_mode():
-        result = call(model, step)
-    model.load_state_dict(kept)
-    return result
+    def _save(self) -> None:
+        if not distributed.is_main():
+            return
+        parts = {name: dict(module.state_dict()) for name, module in self.stage.modules.items()}
+        parts["average"] = self.average.state
+        groups: dict[str, Any] = {}
+        for name, optimizer in self.stage.optimizers.items():
+            parts[name], groups[name] = pack_optimizer(optimizer)
+        values = {
+            "elapsed": self.pace.elapsed,
+            "average_steps": self.average.steps,
+            "optimizers": groups,
+            "values": self.stage.values,
+            "recent": self.recent,
+        }
+        save_checkpoint(self.folder, self.pace.step, parts, values)
 
-
-def _save(folder: Path, step: int, elapsed: float, stage: Stage, average: WeightAverage) -> None:
-    parts = {name: dict(module.state_dict()) for name, module in stage.modules.items()}
-    parts["average"] = average.state
-    groups: dict[str, Any] = {}
-    for name, optimizer in stage.optimizers.items():
-        parts[name], groups[name] = pack_optimizer(optimizer)
-    values = {
-        "elapsed": elapsed,
-        "average_steps": average.steps,
-        "optimizers": groups,
-        "values": stage.values,
-    }
-    save_checkpoint(folder, step, parts, values)
-
-
-def _restore(
-    stage: Stage, average: WeightAverage, parts: dict[str, dict[str, torch.Tensor]], values: dict[str, Any]
-) -> tuple[int, float]:
-    for name, module in stage.modules.items():
-        module.load_state_dict(parts[name])
-    for name, value in parts["average"].items():
-        average.state[name].copy_(value)
-    average.steps = values["average_steps"]
-    for name, optimizer in stage.optimizers.items():
-        unpack_optimizer(optimizer, parts.get(name, {}), values["optimizers"][name])
-    stage.values.update(values["values"])
-    return values["step"], values["elapsed"]
-
-
-def _write(log: Any, record: dict[str, Any]) -> None:
-    rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}
-    log.write(json.dumps(rounded) + "\n")
-    log.flush()
+    def _restore(self, parts: dict[str, dict[str, torch.Tensor]], values: dict[str, Any]) -> None:
+        try:
+            for name, module in self.stage.modules.items():
+                module.load_state_dict(parts[name])
+            for name, value in parts["average"].items():
+                self.average.state[name].copy_(value)
+            self.average.steps = values["average_steps"]
+            for name, optimizer in self.stage.optimizers.items():
+                unpack_optimizer(optimizer, parts.get(name, {}), values["optimizers"][name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise MaskelError(
+                "checkpoint_unfit",
+                f"The checkpoint in {self.folder} is of another model: {str(error).splitlines()[0]}",
+                "Resume with the configuration that made it, or name another folder.",
+            ) from error
+        self.stage.values.update(values["values"])
+        self.recent = values["recent"]
+        self.pace = Pace(self.stage_config, values["step"], values["elapsed"])

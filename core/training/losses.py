@@ -7,6 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 from maskel_core.models.joint_head import JointMaps, heat_centres
+from maskel_core.training import distributed
 from torch import Tensor
 
 HEAT_SIGMA = 1.5
@@ -27,7 +28,7 @@ def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight:
         less their blur, the scale at which bones are told apart) and ``contrast`` (see `contrast_loss`).
     """
     weight = torch.tensor([bone_weight, 1.0], device=truth.device).view(1, 2, 1, 1) / (bone_weight + 1.0) * 2
-    area = body.mean().clamp_min(1e-3)
+    area = distributed.mean(body.mean()).clamp_min(1e-3)
     difference = prediction - truth
     across = difference[..., :, 1:] - difference[..., :, :-1]
     along = difference[..., 1:, :] - difference[..., :-1, :]
@@ -93,7 +94,7 @@ def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor)
         body: (B, 1, S, S).
     """
     error = (prediction.detach() - truth).abs()
-    return ((spread - error).square() * body).mean() / body.mean().clamp_min(1e-3)
+    return ((spread - error).square() * body).mean() / distributed.mean(body.mean()).clamp_min(1e-3)
 
 
 def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:
@@ -105,7 +106,9 @@ def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:
 
 def alignment_loss(latent: Tensor, target: Tensor) -> Tensor:
     """MSE between the mask's and the X-ray's embedding (B, C, g, g), as a share of the target's variance."""
-    return F.mse_loss(latent.float(), target.float()) / target.float().var().clamp_min(1e-6)
+    target = target.float()
+    variance = distributed.mean((target - distributed.mean(target.mean())).square().mean())
+    return F.mse_loss(latent.float(), target) / variance.clamp_min(1e-6)
 
 
 def joint_losses(maps: JointMaps, position: Tensor, known: Tensor) -> dict[str, Tensor]:
@@ -120,7 +123,7 @@ def joint_losses(maps: JointMaps, position: Tensor, known: Tensor) -> dict[str, 
         Scalars ``joint`` (L1 in shares of the frame) and ``heat`` (divergence from a Gaussian at the joint, nats).
     """
     assert maps.logits is not None
-    count = known.sum().clamp_min(1)
+    count = distributed.mean(known.sum().float()).clamp_min(1)
     distance = ((maps.position - position).abs().sum(dim=2) * known).sum() / count
     height, width = maps.heat.shape[2:]
     over_x = _gaussian(position[..., 0], width)
@@ -159,6 +162,8 @@ def adaptive_weight(picture: Tensor, adversarial: Tensor, last_layer: Tensor) ->
     Returns:
         Ratio of the gradients' norms, at most 100. Source: Esser et al. 2021 (VQGAN), equation 7.
     """
-    wanted = torch.autograd.grad(picture, last_layer, retain_graph=True)[0].norm()
-    given = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0].norm()
+    wanted, given = (
+        distributed.mean(torch.autograd.grad(term, last_layer, retain_graph=True)[0]).norm()
+        for term in (picture, adversarial)
+    )
     return float((wanted / (given + 1e-6)).clamp(0, 100))

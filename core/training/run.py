@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
-from maskel_core.evaluation.metrics import crispness, high_pass, pearson
-from maskel_core.models import CONFIGURATIONS, Augmenter, DiffusionXray, LayerScaling, MaskedAutoencoder
+from maskel_core.models import (
+    CONFIGURATIONS,
+    Augmenter,
+    DiffusionXray,
+    LayerScaling,
+    MaskedAutoencoder,
+    VQMaskedAutoencoder,
+)
 from maskel_core.models.store import load_model
+from maskel_core.training import distributed
 from maskel_core.training.augmenter_stages import AugmenterStage, review_augmenter
-from maskel_core.training.config import TrainingConfig, load_config
-from maskel_core.training.loop import Stage, choose_device, run_stage, to_device
-from maskel_core.training.sheets import contact_sheet, grey
+from maskel_core.training.checkpoint import save_model
+from maskel_core.training.config import STAGES, StageConfig, TrainingConfig, load_config
+from maskel_core.training.interrupt import EXIT_STATUS, TrainingInterrupted
+from maskel_core.training.loop import Stage, StageRun, make_autocast, to_device
+from maskel_core.training.overrides import apply_changes, check_config
+from maskel_core.training.review import (
+    REVIEW_SAMPLES,
+    SHEET_ROWS,
+    Review,
+    review_autoencoder,
+    review_generator,
+)
 from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
-from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage, cut, true_xray
+from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage
+from maskel_core.training.tracking import LOG, say_without_board
 from maskel_core.training.warm_start import take_weights
 from torch import nn
-
-SHEET_ROWS = 8
-REVIEW_SAMPLES = 48
 
 
 def train(
@@ -39,83 +53,152 @@ def train(
 
     Args:
         config_path: TOML file, or the name of one that ships, such as ``"maskel-small-256"``.
-        out: Folder of the run: ``autoencoder/`` and ``generator/`` (models), ``checkpoints/``, ``sheets/``, ``log.jsonl``.
+        out: Folder of the run: ``autoencoder/``, ``pretrain/`` and ``generator/`` (models), ``checkpoints/``, ``sheets/``,
+            ``log.jsonl``, ``tensorboard/``.
         resume: Go on where an earlier run in ``out`` stopped.
         stop_after: Stop a stage after so many steps of this call; for tests.
-        **changes: Fields of `TrainingConfig` to override: ``data``, ``threads``, ``seed``, ``limit``; and
-            ``autoencoder_seconds``, ``generator_seconds`` for the stages' time budgets, ``warm_start`` for the
-            model that the main stage starts from.
+        **changes: Overrides, see `apply_changes`.
 
     Returns:
-        Folder of the trained model.
+        Folder of the last stage's model; ``out`` when ``stop_after`` ended the call early.
 
     Raises:
-        MaskelError: ``bad_config``, ``data_missing``, ``data_damaged``, ``run_exists``.
+        TrainingInterrupted: On Ctrl-C, after saving.
+        MaskelError: ``bad_config``, ``bad_device``, ``data_missing``, ``data_damaged``, ``run_exists``, ``extra_missing``,
+            ``checkpoint_damaged``, ``checkpoint_unfit``.
     """
-    config = apply_changes(load_config(config_path), changes)
-    out = Path(out)
-    if not resume and (out / "log.jsonl").exists():
-        raise MaskelError("run_exists", f"{out} already holds a run.", "Resume it, or name another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    named, device = CONFIGURATIONS[config.model], choose_device(config.device)
-    store, review_store = open_stores(config)
-    bone, soft = (store or review_store).scales()
-    scaling = LayerScaling(bone, soft, config.gamma)
-    size = int(named.generator.get("sample_size", 256))
-    sizes = (int(named.generator.get("base_size", size)), size)
-    # Many steps a picture: fewer pictures.
-    shown = range(min(len(review_store), SHEET_ROWS if named.kind == "diffusion" else REVIEW_SAMPLES))
-    batch = to_device(review_store.batch(shown, size, config.margin), device)  # type: ignore[arg-type]
-    shared = {"bone_scale": bone, "soft_scale": soft, "gamma": config.gamma, "margin": config.margin}
-    autoencoder: MaskedAutoencoder | None = None
-    if config.autoencoder is not None:
-        folder = out / "autoencoder"
-        if resume and (folder / "config.json").exists():
-            loaded = load_model(folder)
-            assert isinstance(loaded, MaskedAutoencoder)
-            autoencoder = loaded.to(device)
-        else:
-            torch.manual_seed(config.seed)
-            model = _ready(named.make_autoencoder(), device)
-            stage = AutoencoderStage(model, scaling, config.autoencoder)
-            trained = run_stage(
-                "autoencoder", stage, make_source(store, config, config.autoencoder.batch), config,
-                config.autoencoder, out, resume,
-                lambda m, step: _review_autoencoder(m, step, batch, scaling, out), (size, size), stop_after,
-            )  # fmt: skip
-            if trained is None:
-                return out
-            model.save_pretrained(folder)
-            autoencoder = model
-    folder = out / "generator"
-    if config.generator is not None and not (resume and (folder / "config.json").exists()):
-        torch.manual_seed(config.seed + 1)
-        generator = _ready(named.make_generator(**shared), device)
-        if config.generator.warm_start:
-            taken, whole = take_weights(generator, config.generator.warm_start)
-            print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {config.generator.warm_start}")
-        playing = config.losses.adversarial > 0 and bool(named.discriminator)
-        discriminator = _ready(named.make_discriminator(), device) if playing else None
-        second: Stage = (
-            AugmenterStage(generator, config.generator)
-            if isinstance(generator, Augmenter)
-            else DiffusionStage(generator, config.generator)
-            if isinstance(generator, DiffusionXray)
-            else GeneratorStage(
-                generator, autoencoder, discriminator, config.generator, config.losses, config.view_share
+    run = TrainingRun(apply_changes(load_config(config_path), changes), Path(out), resume, stop_after)
+    names = [name for name in STAGES if getattr(run.config, name) is not None]
+    for name in names:
+        if not run.stage(name):
+            return run.out
+    return run.out / names[-1]
+
+
+class TrainingRun:
+    """What the stages of a run share: data, scales, device, and the model that each hands to the next.
+
+    Args:
+        config: The run.
+        out: Its folder.
+        resume: Go on where an earlier run in ``out`` stopped.
+        stop_after: Stop a stage after so many steps of this call; for tests.
+    """
+
+    def __init__(self, config: TrainingConfig, out: Path, resume: bool, stop_after: int | None) -> None:
+        self.config, self.out, self.resume, self.stop_after = config, out, resume, stop_after
+        self.named, self.device = CONFIGURATIONS[config.model], distributed.join(config.device)
+        check_config(config, distributed.count())
+        make_autocast(config.precision, self.device)
+        if not resume and (out / LOG).exists():
+            raise MaskelError(
+                "run_exists", f"{out} already holds a run.", "Resume it, or name another folder."
             )
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        distributed.wait()
+        if distributed.is_main():
+            out.mkdir(parents=True, exist_ok=True)
+            say_without_board()
+            # The first process writes the cache files that the others then read.
+            self._open()
+        distributed.wait()
+        if not distributed.is_main():
+            self._open()
+        self.autoencoder: MaskedAutoencoder | None = None
+
+    def _open(self) -> None:
+        config = self.config
+        self.store, held_out = open_stores(config)
+        self.pretrain_store = (
+            None if config.pretrain is None else open_training(config.pretrain.data, config.limit)
         )
-        trained = run_stage(
-            "generator", second, make_source(store, config, config.generator.batch), config,
-            config.generator, out, resume,
-            lambda m, step: _review_generator(m, step, batch, out), sizes, stop_after,
-        )  # fmt: skip
+        self.bone, self.soft = (self.store or held_out).scales()
+        self.size = int(self.named.generator.get("sample_size", 256))
+        # Many steps a picture: fewer pictures.
+        many = ("diffusion", "xrays", "super-resolver")
+        count = SHEET_ROWS if self.named.kind in many else REVIEW_SAMPLES
+        shown = list(range(min(len(held_out), count)))
+        self.held_out: Batch = to_device(held_out.batch(shown, self.size, config.margin), self.device)
+
+    def stage(self, name: str) -> bool:
+        """Run a stage, or take its model where an earlier run left it; False when ``stop_after`` ended it."""
+        folder = self.out / name
+        settings: StageConfig = getattr(self.config, name)
+        if self.resume and (folder / "config.json").exists():
+            if name == "autoencoder":
+                loaded = load_model(folder).to(self.device)
+                assert isinstance(loaded, MaskedAutoencoder)
+                self.autoencoder = loaded
+            return True
+        stage = self._autoencoder(settings) if name == "autoencoder" else self._generator(name, settings)
+        base = int(self.named.generator.get("base_size", self.size))
+        store = self.pretrain_store if name == "pretrain" else self.store
+        trained = StageRun(
+            name=name,
+            stage=stage,
+            source=make_source(store, self.config, settings.batch, stream=name != "pretrain"),
+            config=self.config,
+            stage_config=settings,
+            out=self.out,
+            review=self._review,
+            sizes=(self.size, self.size) if name == "autoencoder" else (base, self.size),
+            device=self.device,
+        ).run(self.resume, self.stop_after)
         if trained is None:
-            return out
-        generator.save_pretrained(folder)
-    return folder
+            return False
+        if isinstance(trained, MaskedAutoencoder):
+            self.autoencoder = trained
+        if distributed.is_main():
+            save_model(trained, folder)
+        distributed.wait()
+        return True
+
+    def _autoencoder(self, settings: StageConfig) -> Stage:
+        torch.manual_seed(self.config.seed)
+        scaling = LayerScaling(self.bone, self.soft, self.config.gamma)
+        return AutoencoderStage(self._ready(self.named.make_autoencoder()), scaling, settings)
+
+    def _generator(self, name: str, settings: StageConfig) -> Stage:
+        config, named = self.config, self.named
+        torch.manual_seed(config.seed + 1)
+        shared = {"bone_scale": self.bone, "soft_scale": self.soft, "gamma": config.gamma}
+        generator = self._ready(named.make_generator(**shared, margin=config.margin))
+        start = self._start_of(name)
+        if start:
+            taken, whole = take_weights(generator, start)
+            if distributed.is_main():
+                print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {start}", file=sys.stderr)
+        if isinstance(generator, VQMaskedAutoencoder):
+            generator.quantizer.gather = distributed.all_rows
+        if isinstance(generator, Augmenter):
+            return AugmenterStage(generator, settings)
+        if isinstance(generator, DiffusionXray):
+            return DiffusionStage(generator, settings)
+        playing = config.losses.adversarial > 0 and bool(named.discriminator)
+        discriminator = self._ready(named.make_discriminator()) if playing else None
+        return GeneratorStage(
+            generator, self.autoencoder, discriminator, settings, config.losses, config.view_share
+        )
+
+    def _start_of(self, name: str) -> str:
+        """Model that a stage starts from: what was pretrained, else the warm start of either stage; empty = none."""
+        pretrain, generator = self.config.pretrain, self.config.generator
+        if name == "generator" and pretrain is not None:
+            return str(self.out / "pretrain")
+        own = "" if pretrain is None else pretrain.warm_start
+        return own or ("" if generator is None else generator.warm_start)
+
+    def _review(self, model: nn.Module) -> Review:
+        if isinstance(model, MaskedAutoencoder):
+            scaling = LayerScaling(self.bone, self.soft, self.config.gamma)
+            return review_autoencoder(model, self.held_out, scaling)
+        if isinstance(model, Augmenter):
+            return review_augmenter(model, self.held_out)
+        return review_generator(model, self.held_out)
+
+    def _ready(self, model: Any) -> Any:
+        return model.to(self.device).to(memory_format=torch.channels_last).train()
 
 
 def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
@@ -123,9 +206,7 @@ def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore
 
     Those are made here where the folder has none, as a folder of made-up X-rays. What makes X-rays sees bodies alone.
     """
-    store = SampleStore.open(config.data, "train") if config.stream < 1 else None
-    if store is not None and config.limit:
-        store = store.take(config.limit)
+    store = open_training(config.data, config.limit) if config.stream < 1 else None
     if any(Path(config.data).glob("val-*.tar")):
         held_out = SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
     else:
@@ -135,136 +216,57 @@ def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore
     return store, held_out
 
 
-def make_source(store: SampleStore | None, config: TrainingConfig, batch: int) -> Source:
-    """Batches as the configuration mixes them."""
-    made = batch if store is None else round(batch * config.stream)
+def open_training(data: str, limit: int) -> SampleStore:
+    """The training samples of a folder of shards, the first ``limit`` if it is not 0."""
+    store = SampleStore.open(data, "train")
+    return store.take(limit) if limit else store
+
+
+def make_source(store: SampleStore | None, config: TrainingConfig, batch: int, stream: bool = True) -> Source:
+    """Batches as the configuration mixes them, this process's part of each; without ``stream`` from the store alone."""
+    made = batch if store is None else round(batch * config.stream) if stream else 0
+    fixed, processes = batch - made, distributed.count()
     sources: list[Source] = []
-    if store is not None and made < batch:
-        sources.append(ShardSource(store, config.seed, batch - made, config.margin, config.augmentation))
+    if store is not None and fixed:
+        places = range(distributed.rank(), fixed, processes)
+        sources.append(ShardSource(store, config.seed, fixed, config.margin, config.augmentation, places))
     if made:
+        # Of the whole batch, shards' samples first, every process makes those that are its own by `own_rows`.
+        places = range((distributed.rank() - fixed) % processes, made, processes)
         sources.append(
             StreamSource(
                 config.stream_seed, config.stream_size, made, config.margin, config.augmentation,
-                config.stream_workers,
+                config.stream_workers, places,
             )
         )  # fmt: skip
     return sources[0] if len(sources) == 1 else MixedSource(*sources)
 
 
-def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:
-    """Override fields of a configuration; values that are None change nothing."""
-    for key, value in changes.items():
-        if value is None:
-            continue
-        if key == "warm_start":
-            if config.generator is not None:
-                config.generator.warm_start = str(value)
-            continue
-        name, _, rest = key.partition("_")
-        part = getattr(config, name, None) if rest == "seconds" else None
-        if rest == "seconds":
-            if part is not None:
-                part.max_seconds = float(value)
-        elif hasattr(config, key):
-            setattr(config, key, str(value) if key == "data" else value)
-        else:
-            raise MaskelError("bad_config", f"There is no setting {key}.", "See `TrainingConfig`.")
-    return config
-
-
-def _ready(model: Any, device: torch.device) -> Any:
-    return model.to(device).to(memory_format=torch.channels_last).train()
-
-
-def _review_autoencoder(
-    model: nn.Module, step: int, batch: Batch, scaling: LayerScaling, out: Path
-) -> dict[str, float]:
-    xray = true_xray(batch, scaling)
-    assert isinstance(model, MaskedAutoencoder)
-    hidden = model.random_hidden(len(xray), torch.Generator().manual_seed(0)).to(xray.device)
-    rebuilt = torch.cat([model(x, h) for x, h in zip(xray.split(8), hidden.split(8), strict=True)])
-    rows = [
-        [_tile(xray[i, 0]), _tile(rebuilt[i, 0]), _tile(xray[i, 1]), _tile(rebuilt[i, 1])]
-        for i in range(min(SHEET_ROWS, len(xray)))
-    ]
-    _save_sheet(rows, out, f"autoencoder-{step:06d}.png")
-    return {"l1": float((rebuilt - xray).abs().mean() / batch.mask.mean())}
-
-
-def _review_generator(model: nn.Module, step: int, batch: Batch, out: Path) -> dict[str, float]:
-    if isinstance(model, Augmenter):
-        found, sheet = review_augmenter(model, batch)
-        (out / "sheets").mkdir(exist_ok=True)
-        sheet.save(out / "sheets" / f"generator-{step:06d}.png")
-        return found
-    scaling: LayerScaling = model.scaling  # type: ignore[assignment]
-    truth = true_xray(batch, scaling)
-    made = [model(part) for part in batch.mask.split(8)]
-    xray = cut(torch.cat([m.xray for m in made]), batch.mask, scaling.gamma)
-    rows = [
-        [
-            _tile(batch.mask[i, 0]),
-            _tile(truth[i, 0]),
-            _tile(xray[i, 0]),
-            _tile(truth[i, 1]),
-            _tile(xray[i, 1]),
-        ]
-        for i in range(min(SHEET_ROWS, len(xray)))
-    ]
-    _save_sheet(rows, out, f"generator-{step:06d}.png")
-    inside = batch.mask[:, 0] > 0.5
-    pairs = [(xray[i, 0][inside[i]], truth[i, 0][inside[i]]) for i in range(len(xray)) if inside[i].any()]
-    correlation = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs]
-    figures = {
-        "l1": float((xray - truth).abs().mean() / batch.mask.mean()),
-        "bone_correlation": float(np.nanmean(correlation)),
-        **_sharpness(scaling.restore(xray)[:, 0], scaling.restore(truth)[:, 0], inside),
-    }
-    if made[0].joints is not None:
-        position = torch.cat([m.joints.position for m in made])
-        distance = (position - batch.joints).norm(dim=2)[batch.known]
-        figures["joint_median"] = float(distance.median()) if len(distance) else float("nan")
-    return figures
-
-
-def _sharpness(bone: torch.Tensor, truth: torch.Tensor, inside: torch.Tensor) -> dict[str, float]:
-    """Means over samples (B, S, S) of what the report calls high-pass correlation and crispness."""
-    found = [
-        (pearson(high_pass(a)[i], high_pass(b)[i]), crispness(a, i) / max(crispness(b, i), 1e-9))
-        for a, b, i in zip(bone.cpu().numpy(), truth.cpu().numpy(), inside.cpu().numpy(), strict=True)
-        if i.any()
-    ]
-    figures = np.mean(found, axis=0) if found else np.full(2, np.nan)
-    return {"high_pass_correlation": float(figures[0]), "crispness": float(figures[1])}
-
-
-def _tile(values: torch.Tensor) -> np.ndarray:
-    return grey(values.float().cpu().numpy())
-
-
-def _save_sheet(rows: list[list[np.ndarray]], out: Path, name: str) -> None:
-    (out / "sheets").mkdir(exist_ok=True)
-    contact_sheet(rows).save(out / "sheets" / name)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(description="Train a model.")
-    parser.add_argument("config")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--autoencoder-seconds", type=float)
-    parser.add_argument("--generator-seconds", type=float)
-    parser.add_argument("--warm-start")
+    """Command line of this module, for launchers; `maskel train` is the same in one process."""
+    parser = argparse.ArgumentParser(
+        description="Train a model; start it by `accelerate launch` or `torchrun` for several processes."
+    )
+    parser.add_argument("config", help="TOML file, or the name of one that ships")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    for name in ("data", "pretrain-data", "device", "precision", "warm-start"):
+        parser.add_argument(f"--{name}")
+    for name in ("threads", "seed", "limit", "stream-workers", "checkpoint-steps"):
+        parser.add_argument(f"--{name}", type=int)
+    for stage in STAGES:
+        parser.add_argument(f"--{stage}-seconds", type=float)
+        parser.add_argument(f"--{stage}-steps", type=int)
     parser.add_argument("--stream", type=float)
-    parser.add_argument("--stream-workers", type=int)
     given = vars(parser.parse_args(arguments))
-    folder = train(given.pop("config"), given.pop("out"), given.pop("resume"), **given)
-    print(json.dumps({"model": str(folder)}))
+    try:
+        folder = train(given.pop("config"), given.pop("out"), given.pop("resume"), **given)
+    except MaskelError as error:
+        if distributed.is_main():
+            print(f"{error.message}\n  {error.fix}", file=sys.stderr)
+        sys.exit(EXIT_STATUS if isinstance(error, TrainingInterrupted) else 1)
+    if distributed.is_main():
+        print(json.dumps({"model": str(folder)}))
 
 
 if __name__ == "__main__":

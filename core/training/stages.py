@@ -21,6 +21,8 @@ from maskel_core.models import (
 from maskel_core.models.mask_transformer import take_window
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
+from maskel_core.training.distributed import count, descend, own_generator, own_rows
+from maskel_core.training.muon import Muon
 from torch import Tensor, nn
 
 Window = tuple[int, int, int]
@@ -30,12 +32,18 @@ ADAPT_EVERY = 16
 """Steps between two measurements of the adaptive adversarial weight, which costs a second backward pass."""
 
 
-def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters; weight decay on matrices and kernels only."""
-    wide = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    flat = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.Optimizer:
+    """The optimiser that the configuration names; weight decay on matrices and kernels only."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if config.optimizer == "muon":
+        hidden = [p for name, p in trained if p.ndim > 1 and min(p.flatten(1).shape) > 8 and "view" not in name]
+        known = {id(p) for p in hidden}
+        others = [p for _, p in trained if id(p) not in known]
+        return Muon(hidden, others, config.learning_rate * rate, config.weight_decay)
+    wide = [p for _, p in trained if p.ndim > 1]
+    flat = [p for _, p in trained if p.ndim <= 1]
     groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": flat, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate * rate, betas=(0.9, 0.95))
+    return torch.optim.AdamW(groups, lr=config.learning_rate * rate, betas=(0.9, 0.95), fused=True)
 
 
 def true_xray(batch: Batch, scaling: LayerScaling) -> Tensor:
@@ -68,17 +76,13 @@ class AutoencoderStage:
     ) -> dict[str, float]:
         """One training step; returns the loss terms."""
         xray = true_xray(batch, self.scaling)
-        hidden = self.model.random_hidden(len(xray), generator).to(xray.device)
+        hidden = own_rows(self.model.random_hidden(len(xray) * count(), generator)).to(xray.device)
         with autocast():
             rebuilt = self.model(xray.contiguous(memory_format=torch.channels_last), hidden)
         found = terms.picture_losses(rebuilt.float(), xray, batch.mask, 1.0)
         loss = found["l2"] + 0.5 * found["l1"] + 0.5 * found["edge"]
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        optimizer.step()
-        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
+        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
 
 
 class DiffusionStage:
@@ -95,13 +99,9 @@ class DiffusionStage:
     ) -> dict[str, float]:
         """One training step; returns the loss."""
         with autocast():
-            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, generator)
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        optimizer.step()
-        return {"loss": loss.item(), "norm": float(norm)}
+            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, own_generator(generator))
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
+        return {"loss": loss.item(), "norm": norm}
 
 
 class GeneratorStage:
@@ -134,7 +134,7 @@ class GeneratorStage:
         self.modules: dict[str, nn.Module] = {"model": model}
         if discriminator is not None:
             self.optimizers["discriminator_optimizer"] = make_optimizer(
-                discriminator, config, weights.discriminator_rate
+                discriminator, dataclasses.replace(config, optimizer="adamw"), weights.discriminator_rate
             )
             self.modules["discriminator"] = discriminator
         self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}
@@ -149,7 +149,8 @@ class GeneratorStage:
     def _make(self, batch: Batch, window: Window | None, generator: torch.Generator) -> XrayPrediction:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
-        told = torch.rand(len(batch.mask), generator=generator).to(batch.view.device) < self.view_share
+        drawn = own_rows(torch.rand(len(batch.mask) * count(), generator=generator))
+        told = drawn.to(batch.view.device) < self.view_share
         return self.model(batch.mask, view=batch.view * told, window=window)
 
     def _choose_window(self, size: int, generator: torch.Generator) -> Window | None:
@@ -222,16 +223,10 @@ class GeneratorStage:
             xray, truth, mask = part or (xray, truth, batch.mask)
             found["adversarial"], weight = self._adversarial(xray, mask, picture, autocast)
             loss = loss + weight * found["adversarial"]
-        optimizer = self.optimizers["optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        # One overflow in half precision must not end a run.
-        if torch.isfinite(norm):
-            optimizer.step()
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
         if playing:
             found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
-        return {"loss": loss.item(), "norm": float(norm), **{k: v.item() for k, v in found.items()}}
+        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
 
     def _adversarial(
         self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any
@@ -261,8 +256,5 @@ class GeneratorStage:
             real, fake = self.discriminator(both).chunk(2)
         loss = terms.discriminator_loss(real, fake)
         optimizer = self.optimizers["discriminator_optimizer"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.discriminator.parameters(), self.config.clip)
-        optimizer.step()
+        descend(loss, self.discriminator, optimizer, self.config.clip)
         return loss.detach()

@@ -76,12 +76,24 @@ def test_help_needs_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    for name in ("xray", "serve", "data", "train", "eval", "doctor"):
+    for name in ("xray", "serve", "data", "train", "eval", "study", "doctor"):
         assert name in done.stdout
 
 
 @pytest.mark.parametrize(
-    "group", ["xray", "serve", "data", "data build", "data character", "train", "eval", "doctor"]
+    "group",
+    [
+        "xray",
+        "serve",
+        "data",
+        "data build",
+        "data character",
+        "train",
+        "eval",
+        "doctor",
+        "study make",
+        "study analyse",
+    ],
 )
 def test_every_command_explains_itself(maskel, group):
     status, out, _ = maskel(*group.split(), "--help")
