@@ -92,6 +92,32 @@ def figure(size: int) -> np.ndarray:
     return np.array(image.resize((size, size), Image.Resampling.BOX))
 
 
+def memory_of(pid: int) -> float:
+    """Peak resident memory of a process so far, MiB."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    except OSError:
+        pass
+    import psutil
+
+    info = psutil.Process(pid).memory_info()
+    return round(getattr(info, "peak_wset", info.rss) / 1024**2, 1)
+
+
+def interleaved(works: dict[str, Callable[[], object]], runs: int, warm: int) -> dict[str, list[float]]:
+    """Seconds of each work, one of each in turn, so that what else the machine does falls on all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for index in range(warm + runs):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if index >= warm:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
 def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:
     """Write a measurement as JSON and print it."""
     folder.mkdir(parents=True, exist_ok=True)

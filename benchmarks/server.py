@@ -17,7 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import report
 from PIL import Image
 
@@ -54,10 +53,10 @@ def main() -> int:
                 form(report.figure(options.size), {"format": "json", "joints": "true"}),
                 options.runs,
             )
-            memory = memory_of(server.pid)
+            memory = report.memory_of(server.pid)
             # Large masks are where memory peaks, so they are asked for last.
             measure(host, token, form(report.figure(2048), {"format": "json"}), 2)
-            memory_large = memory_of(server.pid)
+            memory_large = report.memory_of(server.pid)
         finally:
             server.stdin.close()
             server.wait(30)
@@ -152,18 +151,6 @@ def form(mask, fields: dict[str, str]) -> bytes:
     ]
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="mask"; filename="mask.png"\r\n\r\n'
     return "".join(parts).encode() + head.encode() + buffer.getvalue() + f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
-def memory_of(pid: int) -> float:
-    """Peak resident memory of a process so far, MiB."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) / 1024, 1)
-    except OSError:
-        pass
-    info = psutil.Process(pid).memory_info()
-    return round(getattr(info, "peak_wset", info.rss) / 1024**2, 1)
 
 
 if __name__ == "__main__":

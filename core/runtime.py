@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_pipeline(
-    model: Path | None = None, device: str = "auto", threads: int | None = None
+    model: Path | None = None, device: str = "auto", threads: int | None = None, precision: str = "auto"
 ) -> MaskelPipeline:
     """Load a pipeline onto a device.
 
@@ -20,6 +20,7 @@ def open_pipeline(
         model: Folder of a model; None for the one that ships.
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         threads: CPU threads for torch, process-wide; None leaves torch's choice.
+        precision: ``auto`` (the fastest without visible loss), ``float32``, ``bfloat16`` or ``float16``.
 
     Raises:
         MaskelError: ``bad_device``, and what ``MaskelPipeline.from_pretrained`` raises.
@@ -31,7 +32,7 @@ def open_pipeline(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return MaskelPipeline.from_pretrained(model).to(target)
+    return MaskelPipeline.from_pretrained(model, target, precision)
 
 
 def choose_device(name: str) -> str:

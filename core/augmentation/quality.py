@@ -15,6 +15,7 @@ from maskel_core.augmentation.fit import load_fit
 from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import SampleStore
 from maskel_core.errors import MaskelError
+from maskel_core.evaluation.frechet import feature_distance
 from maskel_core.models import LayerScaling
 from maskel_core.training.sheets import contact_sheet, grey
 from torch import Tensor
@@ -31,20 +32,6 @@ def components(pictures: Tensor, count: int = COMPONENTS) -> tuple[Tensor, Tenso
         torch.manual_seed(0)
         _, _, directions = torch.pca_lowrank(flat - mean, q=min(count, len(flat) - 1), center=False)
     return mean, directions
-
-
-def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """Distance of the Gaussians of two sets of features (N, D) and (M, D). Source: Heusel et al. 2017, equation 6.
-
-    |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), with means m and covariances A, B.
-    """
-    means = (a.double().mean(dim=0) - b.double().mean(dim=0)).square().sum()
-    first, second = (torch.cov(x.double().T) for x in (a, b))
-    values, vectors = torch.linalg.eigh(first)
-    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-    # tr (A B)^(1/2) is that of the symmetric A^(1/2) B A^(1/2).
-    cross = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
-    return float(means + first.trace() + second.trace() - 2 * cross)
 
 
 def nearest(pictures: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,13 +81,15 @@ def compare(made: Tensor, held_out: Tensor, training: Tensor) -> dict[str, Any]:
     count = min(len(made), len(held_out))
     made, held_out = made[:count], held_out[:count]
     mean, directions = components(training)
-    reference, ours, others = ((x.flatten(1) - mean) @ directions for x in (training, made, held_out))
+    reference, ours, others = (
+        ((x.flatten(1) - mean) @ directions).numpy() for x in (training, made, held_out)
+    )
     found: dict[str, Any] = {
         "pictures": count,
         "training_pictures": len(training),
         "frechet": {
-            "made": round(frechet_distance(ours, reference), 3),
-            "held_out": round(frechet_distance(others, reference), 3),
+            "made": round(feature_distance(ours, reference), 3),
+            "held_out": round(feature_distance(others, reference), 3),
         },
         "nearest": {},
         "statistics": {

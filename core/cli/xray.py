@@ -31,6 +31,7 @@ def xray(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
 ) -> None:
     """Make X-rays of masks: 8-bit grey PNG, bone bright, 0 outside the body.
 
@@ -46,7 +47,7 @@ def xray(
 
     from maskel_core.runtime import open_pipeline
 
-    pipeline = open_pipeline(model, device, threads)
+    pipeline = open_pipeline(model, device, threads, precision)
     failed = 0
     with progress_bar("X-rays") as progress:
         for done, path in enumerate(masks):

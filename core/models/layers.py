@@ -39,9 +39,10 @@ def group_count(channels: int, largest: int = 8) -> int:
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """softmax(Q K^T / sqrt(d)) V over (..., N, d).
 
-    On a CPU the plain form: measured half the time of the fused kernel for 256 tokens, backward included.
+    The plain form where a CPU trains: with its backward it takes half the time of the fused kernel for 256 tokens. Without
+    gradients the fused kernel takes less: measured half in bfloat16, nine tenths in float32.
     """
-    if query.device.type != "cpu":
+    if query.device.type != "cpu" or not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(query, key, value)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     return torch.softmax(scores, dim=-1).to(value.dtype) @ value

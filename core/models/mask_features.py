@@ -25,13 +25,26 @@ def distance_to(target: Tensor) -> Tensor:
     height, width = target.shape[1:]
     rows = torch.arange(height, dtype=torch.float32, device=target.device)[None, :, None]
     far = float(height + width)
-    above = torch.where(target, rows, -far).cummax(dim=1).values
-    below = torch.where(target, rows, height - 1 + far).flip(1).cummin(dim=1).values.flip(1)
+    above = running_max(torch.where(target, rows, -far))
+    below = -running_max(torch.where(target, -rows, 1 - height - far).flip(1)).flip(1)
     column = torch.minimum(rows - above, below - rows).clamp(max=far).square()
     steps = torch.arange(width, dtype=torch.float32, device=target.device)
     offset = (steps[:, None] - steps[None, :]).square()
     best = torch.stack([(column[i][:, None, :] + offset[None]).amin(dim=2) for i in range(len(column))])
     return best.clamp(max=far * far).sqrt()
+
+
+def running_max(values: Tensor) -> Tensor:
+    """Largest value so far along the rows of (B, H, W).
+
+    By doubled steps: `torch.cummax` has no form in ONNX, and none on MPS in older versions of torch.
+    """
+    step = 1
+    while step < values.shape[1]:
+        later = torch.maximum(values[:, step:], values[:, :-step])
+        values = torch.cat([values[:, :step], later], dim=1)
+        step *= 2
+    return values
 
 
 @torch.no_grad()

@@ -16,7 +16,6 @@ from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
 from maskel_core.models.vq_masked_autoencoder import LayerScaling, XrayPrediction
 from torch import Tensor, nn
 
-
 HEAT_GAIN = 16.0
 """Brings a settled joint's heat, which sums to 1 over its map, to about 1 at its peak."""
 
@@ -46,7 +45,9 @@ class FineDetail(nn.Module):
         guide = pixel_unshuffle(mask, 2).to(x.dtype)
         x = F.silu(self.join(torch.cat([x, coarse.to(x.dtype), guide], dim=1)))
         x = F.silu(self.middle(x))
-        smooth = F.interpolate(coarse.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+        # Measured: enlarging two channels takes a quarter of the time when they are not channels-last.
+        coarse = coarse.float().contiguous()
+        smooth = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
         return smooth + pixel_shuffle(self.out(x), 2).float()
 
 
@@ -164,7 +165,7 @@ class MaskTransformer(ConfiguredModel):
                 f"masks of {size} pixels, not {self.config.base_size} or {self.config.sample_size}"
             )
         view = torch.zeros(len(mask), dtype=torch.long, device=mask.device) if view is None else view
-        turned = asymmetry(mask) < 0 if self.config.canonical else None
+        turned = (asymmetry(mask) < 0).to(mask.device) if self.config.canonical else None
         if turned is not None:
             mask = turn(mask, turned)
             view = torch.where(turned, torch.tensor(MIRRORED_VIEWS, device=view.device)[view], view)
@@ -197,7 +198,7 @@ class MaskTransformer(ConfiguredModel):
                 cut = [take_window(maps, window, mask.shape[-1], turned) for maps in (states[-1], xray, mask)]
                 part = F.softplus(self.fine(*cut).float(), beta=8.0)
         # The spread learns from the trunk's features without changing them.
-        spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0)
+        spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0).contiguous()
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
         xray = F.softplus(xray.float(), beta=8.0)
         if turned is not None:
@@ -213,9 +214,12 @@ def asymmetry(mask: Tensor) -> Tensor:
 
     Args:
         mask: (B, 1, S, S).
+
+    Returns:
+        On the mask's device; on the CPU when that is MPS, which has no float64.
     """
-    profile = mask.double().sum(dim=(1, 2))
-    place = torch.arange(profile.shape[1], dtype=torch.float64, device=mask.device)
+    profile = (mask.cpu() if mask.device.type == "mps" else mask).double().sum(dim=(1, 2))
+    place = torch.arange(profile.shape[1], dtype=torch.float64, device=profile.device)
     place = place - (profile.shape[1] - 1) / 2
     mass = profile.sum(dim=1, keepdim=True).clamp_min(1e-9)
     centre = (profile * place).sum(dim=1, keepdim=True) / mass

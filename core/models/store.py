@@ -64,11 +64,8 @@ def load_model(folder: Path | str) -> nn.Module:
         values = json.loads(config.read_text(encoding="utf-8"))
         kind = CLASSES[values["_class_name"]]
         model = kind.from_config(values)  # type: ignore[attr-defined]
-        state = {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in load_file(weights).items()
-        }
-        model.load_state_dict(state, strict=True)
+        # Copied into float32 parameters, which widens what is stored in float16.
+        model.load_state_dict(load_file(weights), strict=True)
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from error
     return model.eval()

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.layers import group_count, pixel_shuffle, pixel_unshuffle
@@ -53,6 +52,9 @@ class XraySuperResolver(ConfiguredModel):
         gamma: float = 0.5,
         margin: float = 0.06,
     ) -> None:
+        # Imported here: it takes a second, and other models do without.
+        from diffusers import UNet2DModel
+
         super().__init__()
         levels, channels = len(widths), 2 * factor**2
         self.network: Any = UNet2DModel(

@@ -58,6 +58,10 @@ class LayerScaling:
         """Normalised (B, 2, H, W) >= 0 to line integrals; inverse of `normalise`."""
         return xray.float().clamp_min(0).pow(1 / self.gamma) * self.scale.to(xray.device)
 
+    def restore_(self, xray: Tensor) -> Tensor:
+        """As `restore` for one float32 picture (2, H, W), which is overwritten: whole pictures may be large."""
+        return xray.clamp_min_(0).pow_(1 / self.gamma).mul_(self.scale[0].to(xray.device))
+
 
 class VQMaskedAutoencoder(ConfiguredModel):
     """Mask encoder, vector-quantised codebook, convolutional decoder. Source: Xi et al. 2024 (arXiv 2404.09000).

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.layers import group_count, pixel_shuffle, pixel_unshuffle
@@ -44,6 +43,9 @@ class XrayGenerator(ConfiguredModel):
         gamma: float = 0.5,
         margin: float = 0.06,
     ) -> None:
+        # Imported here: it takes a second, and other models do without.
+        from diffusers import DDIMScheduler, UNet2DModel
+
         super().__init__()
         plain, channels = len(widths) - 1, 2 * patch**2
         self.network: Any = UNet2DModel(

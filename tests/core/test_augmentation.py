@@ -11,7 +11,7 @@ import torch
 from maskel_core.augmentation import build
 from maskel_core.augmentation.build import Sampler, build_augmentation
 from maskel_core.augmentation.fit import fit, load_fit
-from maskel_core.augmentation.quality import components, frechet_distance, nearest, review, statistics
+from maskel_core.augmentation.quality import compare, components, nearest, review, statistics
 from maskel_core.augmentation.screen import REASONS, mask_of, screen
 from maskel_core.data.dataset import SampleStore, read_shards
 from maskel_core.data.shards import read_shard
@@ -255,12 +255,14 @@ def test_made_up_pairs_train_a_model_without_joints(run, tmp_path, models_that_d
     assert all(sample["meta"]["split"] == "train" for sample in read_shard(next(out.glob("train-*.tar"))))
 
 
-def test_distances_of_known_sets():
+def test_sets_that_are_further_off_are_further():
     generator = torch.Generator().manual_seed(0)
-    a = torch.randn((4000, 3), generator=generator, dtype=torch.float64)
-    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(a, a + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, rel=1e-6)
-    assert frechet_distance(a, 2 * a) == pytest.approx(float(torch.cov(a.T).trace()), rel=0.01)
+    training, held_out, near = (torch.rand((40, 2, 8, 8), generator=generator) for _ in range(3))
+    figures = [compare(x, held_out, training) for x in (near, near + 0.5)]
+    assert figures[0]["frechet"]["held_out"] == figures[1]["frechet"]["held_out"]
+    assert figures[0]["frechet"]["made"] == pytest.approx(figures[0]["frechet"]["held_out"], rel=0.3)
+    assert figures[1]["frechet"]["made"] > 2 * figures[0]["frechet"]["made"]
+    assert figures[1]["nearest"]["made"]["median"] > figures[0]["nearest"]["made"]["median"]
 
 
 def test_neighbours_are_found_mirrored_too():

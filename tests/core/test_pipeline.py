@@ -270,6 +270,33 @@ def test_extend_beyond_fills_and_leaves_the_body():
     assert out.max() <= values.max()
 
 
+def test_extend_beyond_takes_the_mean_of_known_neighbours():
+    random = np.random.default_rng(5)
+    frame = torch.zeros(1, 24, 24)
+    frame[0, 4:18, 6:15] = torch.from_numpy(random.uniform(0.3, 1, (14, 9)).astype(np.float32))
+    # A finger thinner than a pixel, far from anything solid, and a body at the frame's corner.
+    frame[0, 2:10, 20] = 0.1
+    frame[0, :2, :2] = 1
+    values = torch.from_numpy(random.uniform(1, 5, (2, 24, 24)).astype(np.float32))
+    solid = frame[0].numpy() >= 0.5
+
+    def near(area: np.ndarray, row: int, column: int) -> tuple[slice, slice]:
+        return slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
+
+    lonely = np.array([[not solid[near(solid, r, c)].any() for c in range(24)] for r in range(24)])
+    known = solid | ((frame[0].numpy() > 0.02) & lonely)
+    wanted = np.where(known, values.numpy(), 0)
+    for _ in range(2):
+        grown, filled = wanted.copy(), known.copy()
+        for row, column in zip(*np.nonzero(~known), strict=True):
+            part = near(known, row, column)
+            if known[part].any():
+                grown[:, row, column] = wanted[(slice(None), *part)].sum((1, 2)) / known[part].sum()
+                filled[row, column] = True
+        wanted, known = grown, filled
+    assert np.allclose(extend_beyond(values, frame, pixels=2).numpy(), wanted, atol=1e-5)
+
+
 def test_export_and_load(tmp_path, pipeline):
     export_model(pipeline.model, tmp_path / "small")
     (tmp_path / "small" / "README.md").write_text("# Card\n\nMakes X-rays of test bodies.\n")

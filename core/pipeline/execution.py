@@ -1,0 +1,75 @@
+"""How a model is run on a device: number format, memory layout, autocast."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import torch
+from maskel_core.errors import MaskelError
+from maskel_core.models import MaskTransformer, PlainUNet
+from torch import nn
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Number formats that a pipeline can be asked for by name, beside ``auto``."""
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def choose_precision(name: str, model: nn.Module, device: torch.device) -> torch.dtype:
+    """The number format in which a model's matrices and convolutions are run.
+
+    Args:
+        name: A key of `PRECISIONS`, or ``auto``: the fastest that costs no more than three grey levels of 255.
+        model: The model; a codebook or many diffusion steps turn small errors into large ones, so ``auto`` is float32 there.
+        device: Where it runs.
+
+    Raises:
+        MaskelError: ``bad_precision``.
+    """
+    if name != "auto":
+        if name not in PRECISIONS:
+            known = ", ".join(("auto", *PRECISIONS))
+            raise MaskelError("bad_precision", f"There is no precision {name!r}.", f"Choose one of {known}.")
+        return PRECISIONS[name]
+    if not isinstance(model, (MaskTransformer, PlainUNet)):
+        return torch.float32
+    if device.type == "cuda":
+        # Older ones would have to take float16, which some of them (GTX 16) turn into NaN.
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
+    return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware: AMX or AVX-512 BF16."""
+    # Private names: an older or newer torch without them runs in float32.
+    checks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
+    return any(check() for check in checks if check is not None)
+
+
+def narrowed(model: Model, dtype: torch.dtype) -> Model:
+    """The model with the weights of its convolutions and linear layers in another format, for use under `autocast`.
+
+    Narrowed once, not in every picture; the answers are the same bits. All else is shared with the model, which is left as it is.
+
+    Args:
+        model: In float32.
+        dtype: float32 gives the model itself.
+    """
+    if dtype == torch.float32:
+        return model
+    kept: dict[int, nn.Parameter] = {id(parameter): parameter for parameter in model.parameters()}
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            for parameter in module.parameters(recurse=False):
+                kept[id(parameter)] = nn.Parameter(parameter.detach().to(dtype), requires_grad=False)
+    return copy.deepcopy(model, kept)  # type: ignore[arg-type]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """The context in which a `narrowed` model runs."""
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=dtype)
