@@ -87,4 +87,5 @@ class BodyStore(SampleStore):
         joints = torch.full((count, len(JOINT_NAMES), 2), 0.5)
         known = torch.zeros(joints.shape[:2], dtype=torch.bool)
         mask = (frames[:, 1:] > 0).float()
-        return Batch(mask, frames, joints, known, torch.zeros(count, dtype=torch.int64))
+        views, layers = torch.zeros(count, dtype=torch.int64), torch.ones((count, 2), dtype=torch.bool)
+        return Batch(mask, frames, joints, known, views, layers)

@@ -38,7 +38,7 @@ from maskel_core.training.review import (
 from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
 from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage
 from maskel_core.training.tracking import LOG, say_without_board
-from maskel_core.training.warm_start import take_weights
+from maskel_core.training.warm_start import start_scales, take_weights
 from torch import nn
 
 
@@ -113,7 +113,10 @@ class TrainingRun:
         self.pretrain_store = (
             None if config.pretrain is None else open_training(config.pretrain.data, config.limit)
         )
-        self.bone, self.soft = (self.store or held_out).scales()
+        samples = self.store or held_out
+        # Real data are few and of another make: the model that they fine-tune goes on meaning what it meant.
+        real = "modality" in samples.metas[0]
+        self.bone, self.soft = start_scales(samples.scales(), self._start_of("pretrain") if real else "")
         self.size = int({**self.named.autoencoder, **self.named.generator}.get("sample_size", 256))
         # Many steps a picture: fewer pictures.
         many = ("diffusion", "xrays", "super-resolver")
