@@ -1,4 +1,4 @@
-"""``maskel train`` and ``maskel eval``."""
+"""``maskel train``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from maskel_core.cli.console import misuse, say
+from maskel_core.cli.console import say
 
 
 def train(
@@ -29,7 +29,10 @@ def train(
         float | None, typer.Option(min=0.1, help="Time of the main stage, minutes.", show_default=False)
     ] = None,
     max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of the main stage.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Steps of the main stage, if its time does not end it first.", show_default=False
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=False)
@@ -77,29 +80,3 @@ def train(
         say(f"Stopped before the next checkpoint. Go on with:\n  {resume_command(['maskel'])}")
         raise typer.Exit(EXIT_STATUS) from stop
     say(f"Model in {model}")
-
-
-def evaluate(
-    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of sample shards.")],
-    out: Annotated[Path, typer.Option(help="Folder for the report.")],
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a model. Default: the one that ships.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use at most this many samples.")] = None,
-    unet: Annotated[Path | None, typer.Option(help="Folder of a plain U-Net to compare with.")] = None,
-    peer: Annotated[
-        list[str] | None, typer.Option(help="NAME=FOLDER of another model to compare with; may be repeated.")
-    ] = None,
-) -> None:
-    """Measure a model on held-out bodies, beside plain references computed in the same run."""
-    from maskel_core.evaluation.run import evaluate as run
-
-    peers = {}
-    for given in peer or []:
-        name, found, folder = given.partition("=")
-        if not found or not name:
-            misuse(f"{given!r} is not NAME=FOLDER.")
-        peers[name] = Path(folder)
-    run(model, data, out, limit, unet, peers)
-    typer.echo((out / "report.md").read_text(encoding="utf-8"))
-    say(f"Report in {out}")

@@ -93,7 +93,7 @@ class NeighbourAnswer:
 
     def _thumbnail(self, mask: NDArray[np.uint8]) -> torch.Tensor:
         box = Letterbox.around(mask, THUMBNAIL, self.margin)
-        return box.forward(torch.from_numpy(np.ascontiguousarray(mask))[None])[0]
+        return box.forward(torch.from_numpy(np.array(mask))[None])[0]
 
     def nearest(self, mask: NDArray[np.uint8]) -> int:
         """Index of the training sample with the least squared difference of masks."""

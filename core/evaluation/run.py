@@ -1,118 +1,31 @@
-"""Measure a model and the plain references on held-out bodies; write the table and contact sheets."""
+"""Measure a model, its peers and the plain references on held-out bodies; write the report."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
-import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from maskel_core.data.dataset import SampleStore
-from maskel_core.evaluation.metrics import joint_errors, joint_summary, layer_metrics, sides_open
+from maskel_core.errors import MaskelError
+from maskel_core.evaluation.aims import FALL_LIMIT, judge
+from maskel_core.evaluation.costs import parameters_of, storage_loss, training_budget
+from maskel_core.evaluation.frechet import DEFAULT_FEATURES, FeatureNetwork, floor_distance
+from maskel_core.evaluation.groups import GROUPS, PLAIN_POSES, is_plain
+from maskel_core.evaluation.measure import Progress, Record, distance_of, measure, split_by, summarise
+from maskel_core.evaluation.mirror import MirrorCheck
 from maskel_core.evaluation.references import Answer, DistanceAnswer, NeighbourAnswer, PipelineAnswer
-from maskel_core.evaluation.report import COLUMNS, markdown_table, write_sheets
+from maskel_core.evaluation.report import report_text
+from maskel_core.evaluation.robustness import robustness
+from maskel_core.evaluation.sheets import write_sheets
 from maskel_core.models import MaskTransformer
-from maskel_core.pipeline import MaskelPipeline
-from maskel_core.pipeline.letterbox import body_box
-from rich.console import Console
-from rich.progress import track
+from maskel_core.pipeline import DEFAULT_MODEL, MaskelPipeline
 
-GROUPS = {"view": "View", "age": "Age", "pose": "Pose", "clothing": "Clothing", "form": "Form"}
-"""What the figures are split by, and its heading."""
-
-
-def view_of(yaw: float) -> str:
-    """``front``, ``side``, ``back`` or ``oblique`` from a camera's yaw in radians, 0 = frontal, within 25 degrees."""
-    degrees = abs(math.degrees(math.remainder(yaw, 2 * math.pi)))
-    if degrees <= 25:
-        return "front"
-    if degrees >= 155:
-        return "back"
-    return "side" if abs(degrees - 90) <= 25 else "oblique"
-
-
-def clothing_of(meta: dict[str, Any]) -> str:
-    """``bare``, or the outfit's name, or ``dressed`` where only its parts are known."""
-    outfit = str(meta.get("outfit") or "none")
-    if outfit != "none":
-        return outfit
-    return "dressed" if meta.get("clothing") else "bare"
-
-
-def groups_of(meta: dict[str, Any]) -> dict[str, str]:
-    """The groups of `GROUPS` that a sample belongs to."""
-    body = meta.get("body", {})
-    return {
-        "view": view_of(float(meta.get("camera", {}).get("yaw", 0.0))),
-        "age": str(body.get("age_group", "unknown")),
-        "pose": str(meta.get("pose_class", "")),
-        "clothing": clothing_of(meta),
-        "form": "stylised" if body.get("stylised") else "natural",
-    }
-
-
-def measure(
-    answer: Answer, store: SampleStore, scales: tuple[float, float], name: str = ""
-) -> list[dict[str, Any]]:
-    """The figures of every sample.
-
-    Args:
-        answer: What is measured.
-        store: Held-out samples.
-        scales: Dense line integrals of bone and soft tissue.
-        name: For the progress bar.
-
-    Returns:
-        One dict a sample: figures of `layer_metrics`; ``errors`` and ``open_errors`` (J,) of the joints or None;
-        ``seconds``; ``key``; the groups of `groups_of`.
-    """
-    records = []
-    bar = Console(stderr=True)
-    for index in track(range(len(store)), description=name or "measure", console=bar):
-        mask, meta = store.masks[index], store.metas[index]
-        if isinstance(answer, PipelineAnswer):
-            answer.tell(meta.get("camera", {}).get("yaw"))
-        begun = time.perf_counter()
-        bone, soft, points = answer.predict(mask)
-        seconds = time.perf_counter() - begun
-        truth = store.layers[index].astype(np.float32)
-        record: dict[str, Any] = dict(layer_metrics(bone, soft, truth[0], truth[1], mask, scales))
-        rows, _ = body_box(mask)
-        known = store.joints[index].astype(np.float64)
-        outside = (
-            (known < 0).any(axis=1) | (known[:, 0] > mask.shape[1] - 1) | (known[:, 1] > mask.shape[0] - 1)
-        )
-        known[outside] = np.nan
-        height = rows[1] - rows[0]
-        record["errors"] = None if points is None else joint_errors(points, known, height)
-        record["open_errors"] = None if points is None else sides_open(points, known, height)
-        record |= {"seconds": seconds, "key": str(meta.get("key", index)), **groups_of(meta)}
-        records.append(record)
-    return records
-
-
-def summarise(records: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over samples; infinite PSNR counts as 100 dB; joints pooled over all samples."""
-    names = [name for name in COLUMNS if name in records[0]]
-    means = {name: float(np.mean([min(record[name], 100.0) for record in records])) for name in names}
-    pooled = {}
-    for name in ("errors", "open_errors"):
-        found = [record[name] for record in records if record[name] is not None]
-        pooled[name] = joint_summary(np.concatenate(found)) if found else {}
-    if pooled["open_errors"]:
-        pooled["errors"]["open_median"] = pooled["open_errors"]["joint_median"]
-    seconds = float(np.median([record["seconds"] for record in records]))
-    return {**means, **pooled["errors"], "seconds_median": seconds, "samples": len(records)}
-
-
-def split_by(records: list[dict[str, Any]], key: str) -> dict[str, dict[str, float]]:
-    """`summarise` for every value of a key of `GROUPS`."""
-    values = sorted({record[key] for record in records})
-    return {value: summarise([r for r in records if r[key] == value]) for value in values}
+Bars = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a progress bar with a title."""
 
 
 def evaluate(
@@ -122,6 +35,10 @@ def evaluate(
     limit: int | None = None,
     unet: Path | str | None = None,
     peers: dict[str, Path] | None = None,
+    features: Path | str | None = None,
+    changed: int = 0,
+    against: Path | str | None = None,
+    bars: Bars | None = None,
 ) -> dict[str, Any]:
     """Measure a model on the test split, beside plain references.
 
@@ -132,76 +49,110 @@ def evaluate(
         limit: Measure at most so many samples, evenly spaced over the split.
         unet: Folder of the trained plain U-Net; None leaves that reference out.
         peers: Folders of further models by the name they have in the table.
+        features: Folder of the masked autoencoder that MAE-FD sees with; None for the one that ships, if it is there.
+        changed: Held-out bodies whose silhouettes are changed by hair, clothes, props, crops and noise; 0 leaves it out.
+        against: Folder of the float32 weights that the model was exported from; None leaves the comparison out.
+        bars: Shows how far the work is.
 
     Returns:
-        The report as written to report.json.
+        The report as written to report.json. Keys: ``model``, ``samples``, ``bodies``, ``training_samples``, ``scales``,
+        ``features``, ``aims``, ``all`` and ``front`` (by answer), ``plain``, ``robustness``, ``mirror``, ``storage``,
+        and ``by_KEY`` of `GROUPS` (of the model); what was not measured is empty.
 
     Raises:
-        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``.
+        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``, ``bad_peer``.
     """
-    out = Path(out)
+    out, shown = Path(out), bars or _silent
     pipeline = MaskelPipeline.from_pretrained(model)
-    others = {**({"plain U-Net": Path(unet)} if unet is not None else {}), **(peers or {})}
-    pipelines = {name: MaskelPipeline.from_pretrained(folder) for name, folder in others.items()}
+    folders = {**({"plain U-Net": Path(unet)} if unet is not None else {}), **(peers or {})}
+    pipelines = {name: MaskelPipeline.from_pretrained(folder) for name, folder in folders.items()}
+    network = None
+    if features is not None or DEFAULT_FEATURES.is_dir():
+        network = FeatureNetwork(features or DEFAULT_FEATURES)
     train, test = SampleStore.open(data, "train"), SampleStore.open(data, "test")
     if limit is not None and limit < len(test):
         test = test.pick(np.linspace(0, len(test) - 1, limit).round().astype(int))
     scales = train.scales()
-    makers: dict[str, Callable[[], Answer]] = {pipeline.model_id: lambda: PipelineAnswer(pipeline)}
+    ours = PipelineAnswer(pipeline)
+    answers: dict[str, Answer] = {pipeline.model_id: ours}
     if isinstance(pipeline.model, MaskTransformer):
-        makers[f"{pipeline.model_id}, view told"] = lambda: PipelineAnswer(pipeline, told=True)
-    makers["distance transform"] = lambda: DistanceAnswer(train)
-    makers["nearest neighbour"] = lambda: NeighbourAnswer(train)
+        answers[f"{pipeline.model_id}, view told"] = PipelineAnswer(pipeline, told=True)
+    answers |= {"distance transform": DistanceAnswer(train), "nearest neighbour": NeighbourAnswer(train)}
     for name, other in pipelines.items():
-        makers[name] = lambda other=other: PipelineAnswer(other)  # type: ignore[misc]
-    records = {name: measure(make(), test, scales, name) for name, make in makers.items()}
-    ours = records[pipeline.model_id]
+        if name in answers:
+            raise MaskelError("bad_peer", f"Two answers are named {name!r}.", "Give the peer another name.")
+        answers[name] = PipelineAnswer(other)
+    mirror = MirrorCheck(ours, scales)
+    with shown("Samples") as progress:
+        records = measure(answers, test, scales, network, {pipeline.model_id: mirror}, progress)
+    mine = records[pipeline.model_id]
     report: dict[str, Any] = {
         "model": pipeline.model_id,
         "samples": len(test),
         "bodies": len({json.dumps(meta.get("body", {}).get("seed", i)) for i, meta in enumerate(test.metas)}),
         "training_samples": len(train),
         "scales": {"bone": scales[0], "soft": scales[1]},
-        "all": {name: summarise(rows) for name, rows in records.items()},
-        "front": {name: summarise(rows) for name, rows in _frontal(records).items()},
-        **{f"by_{key}": split_by(ours, key) for key in GROUPS},
+        "features": {} if network is None else _features(network, mine),
+        "all": {name: {**summarise(rows), **distance_of(rows)} for name, rows in records.items()},
+        "front": {name: {**summarise(r), **distance_of(r)} for name, r in _frontal(records).items()},
+        **{f"by_{key}": split_by(mine, key) for key in GROUPS},
+        "plain": _plain(mine),
+        "robustness": {},
+        "mirror": mirror.figures(),
+        "storage": {} if against is None else storage_loss(pipeline, against, test),
     }
+    for name, answer in answers.items():
+        if isinstance(answer, PipelineAnswer):
+            run = folders.get(name) or against or model or DEFAULT_MODEL
+            cost = {"parameters": parameters_of(answer.pipeline), **training_budget(run)}
+            report["all"][name] |= cost
+    if changed:
+        with shown("Robustness") as progress:
+            families = robustness(ours, changed, max(test.masks.shape[1:]), scales, _seed(test), progress)
+        report["robustness"] = {"limit": FALL_LIMIT, "families": families}
+    report["aims"] = judge(report, pipeline.model_id)
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    text = (
-        f"# {pipeline.model_id} on {report['samples']} samples of {report['bodies']} held-out bodies\n\n"
-        + markdown_table(report["all"], "Answer")
-        + ("\n## Frontal\n\n" + markdown_table(report["front"], "Answer") if report["front"] else "")
-    )
-    for key, heading in GROUPS.items():
-        if len(report[f"by_{key}"]) > 1 or key in ("view", "pose"):
-            text += f"\n## By {heading.lower()}\n\n" + markdown_table(report[f"by_{key}"], heading)
-    (out / "report.md").write_text(text, encoding="utf-8")
-    second = next(iter(pipelines.values()), None)
-    write_sheets(
-        PipelineAnswer(pipeline), None if second is None else PipelineAnswer(second), ours, test, out
-    )
+    (out / "report.md").write_text(report_text(report), encoding="utf-8")
+    second = next((PipelineAnswer(other) for other in pipelines.values()), None)
+    write_sheets(ours, second, mine, test, out)
     return report
 
 
-def _frontal(records: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def _silent(title: str) -> AbstractContextManager[Progress]:
+    """No progress bar."""
+    return nullcontext(lambda done, total: None)
+
+
+def _frontal(records: dict[str, list[Record]]) -> dict[str, list[Record]]:
     """The records of frontal views; empty when there are none."""
     found = {name: [r for r in rows if r["view"] == "front"] for name, rows in records.items()}
     return found if all(found.values()) else {}
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(description="Measure a model on held-out bodies.")
-    parser.add_argument("--model", type=Path)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--unet", type=Path)
-    given = parser.parse_args(arguments)
-    evaluate(given.model, given.data, given.out, given.limit, given.unet)
-    print((given.out / "report.md").read_text(encoding="utf-8"))
+def _features(network: FeatureNetwork, records: list[Record]) -> dict[str, Any]:
+    """Name and width of the feature network, and what two halves of the truth differ by, ``floor_all`` and ``floor_front``."""
+    found: dict[str, Any] = {"name": network.name, "width": network.width}
+    for key, rows in (("floor_all", records), ("floor_front", [r for r in records if r["view"] == "front"])):
+        if len(rows) >= 4:
+            found[key] = floor_distance(np.stack([row["true_feature"] for row in rows]))
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def _plain(records: list[Record]) -> dict[str, Any]:
+    """The figures of plain bodies: all of them, by view and by camera; empty when there are none."""
+    rows = [record for record in records if is_plain(record)]
+    if not rows:
+        return {}
+    return {
+        "poses": list(PLAIN_POSES),
+        "all": summarise(rows),
+        "by_view": split_by(rows, "view"),
+        "by_camera": split_by(rows, "camera"),
+    }
+
+
+def _seed(store: SampleStore) -> int:
+    """Seed of the set that the samples come from; 1 where they do not say."""
+    named = store.metas[0].get("seed")
+    return int(named[0]) if isinstance(named, list) else 1

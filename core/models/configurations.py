@@ -112,6 +112,20 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "diffusion-128": Configuration(
         generator={"sample_size": 128, "widths": (32, 64, 128, 192), "steps": 25}, kind="diffusion"
     ),
+    # Stage 1 alone, small: what the evaluation's Fréchet distance sees with. 16 x 16 tokens.
+    "xray-features": Configuration(
+        autoencoder={
+            "sample_size": 128,
+            "patch_size": 8,
+            "dim": 128,
+            "depth": 4,
+            "heads": 4,
+            "latent_dim": 64,
+            "decoder_dim": 96,
+            "decoder_depth": 2,
+            "hidden_share": 0.5,
+        }
+    ),
     # For tests.
     "tiny": Configuration(
         autoencoder={**_TINY_ENCODER, "decoder_dim": 32, "decoder_depth": 1},

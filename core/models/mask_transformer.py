@@ -16,7 +16,6 @@ from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
 from maskel_core.models.vq_masked_autoencoder import LayerScaling, XrayPrediction
 from torch import Tensor, nn
 
-
 HEAT_GAIN = 16.0
 """Brings a settled joint's heat, which sums to 1 over its map, to about 1 at its peak."""
 

@@ -29,6 +29,10 @@ class MaskedAutoencoder(ConfiguredModel):
         decoder_dim: Decoder width.
         decoder_depth: Decoder blocks.
         hidden_share: Share of the patches hidden in training, 0 to 1.
+        bone_scale: Bone line integral that is 1 in the normalised domain it was trained in.
+        soft_scale: Soft-tissue line integral that is 1 there.
+        gamma: Exponent of that domain.
+        margin: Margin round the body's box in letterboxing, share of the box's longer side.
     """
 
     @register_to_config
@@ -45,6 +49,10 @@ class MaskedAutoencoder(ConfiguredModel):
         decoder_dim: int = 192,
         decoder_depth: int = 2,
         hidden_share: float = 0.25,
+        bone_scale: float = 1.0,
+        soft_scale: float = 1.0,
+        gamma: float = 0.5,
+        margin: float = 0.04,
     ) -> None:
         super().__init__()
         self.encoder = PatchEncoder(

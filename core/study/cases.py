@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from maskel_core.data.dataset import read_shards
 from maskel_core.errors import MaskelError
-from maskel_core.evaluation.run import groups_of
+from maskel_core.evaluation.groups import groups_of
 from maskel_core.pipeline import MaskelPipeline, render_style
 from maskel_core.pipeline.letterbox import shrink
 from maskel_core.pipeline.pipeline import resize_mask

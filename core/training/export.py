@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from maskel_core.evaluation.report import markdown_table
-from maskel_core.models import MaskTransformer
+from maskel_core.models import MaskedAutoencoder, MaskTransformer
 from maskel_core.models.store import WEIGHTS, export_model, load_model
 from torch import nn
 
@@ -47,8 +47,27 @@ TRANSFORMER_NOTES = """\
 - Knows the bodies, poses, clothes and views that `maskel data gallery` shows."""
 
 
+FEATURES_CARD = """---
+license: gpl-3.0
+library_name: maskel
+pipeline_tag: image-feature-extraction
+---
+
+# {name}
+
+Describes a whole-body X-ray (bone and soft-tissue line integrals) by {width} numbers, the mean of its tokens after the last norm.
+
+- Made for one use: MAE-FD, the Fréchet distance between true and made X-rays that `maskel eval` reports. Distances are
+  comparable only with those taken by the same weights on equally many samples.
+- Architecture: {architecture}, {parameters:.1f} M parameters, {size} x {size} pixels, {megabytes:.1f} MiB.
+- Trained here to rebuild simulated X-rays of which {hidden:.0%} of the patches are hidden, no patient data, no foreign weights.
+- Training: {training}.
+- Not a medical device: it knows simulated X-rays only.
+"""
+
+
 def export_run(run: Path | str, target: Path | str, report: Path | str | None = None) -> Path:
-    """Export ``RUN/generator`` and write its model card.
+    """Export ``RUN/generator``, or ``RUN/autoencoder`` of a run that has nothing else, and write its model card.
 
     Args:
         run: Folder of a finished training run.
@@ -62,7 +81,8 @@ def export_run(run: Path | str, target: Path | str, report: Path | str | None = 
         MaskelError: ``model_missing``, ``model_damaged``.
     """
     run, target = Path(run), Path(target)
-    model = load_model(run / "generator")
+    parts = [run / name for name in ("generator", "autoencoder") if (run / name / "config.json").is_file()]
+    model = load_model(parts[0] if parts else run / "generator")
     export_model(model, target)
     exported = load_model(target)
     found = json.loads(Path(report).read_text(encoding="utf-8")) if report is not None else None
@@ -91,6 +111,17 @@ def training_summary(run: Path) -> str:
 
 
 def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | None) -> str:
+    if isinstance(model, MaskedAutoencoder):
+        return FEATURES_CARD.format(
+            name=target.name,
+            width=model.config.dim,
+            architecture=type(model).__name__,
+            parameters=sum(p.numel() for p in model.parameters()) / 1e6,
+            size=model.config.sample_size,
+            megabytes=(target / WEIGHTS).stat().st_size / 2**20,
+            hidden=model.config.hidden_share,
+            training=training_summary(run),
+        )
     text = HEADER.format(
         name=target.name,
         architecture=type(model).__name__,

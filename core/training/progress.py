@@ -87,7 +87,8 @@ class StageDisplay:
         if shown and self.stream.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
             self._bar = Progress(*columns, console=Console(file=self.stream))
-            self._task = self._bar.add_task(name, total=1.0, completed=pace.done, text="")
+            self._task = self._bar.add_task(name, total=1.0, text="")
+            self._bar.update(self._task, completed=pace.done)
 
     def __enter__(self) -> StageDisplay:
         """Draw the bar."""

@@ -111,7 +111,7 @@ class TrainingRun:
             None if config.pretrain is None else open_training(config.pretrain.data, config.limit)
         )
         self.bone, self.soft = (self.store or held_out).scales()
-        self.size = int(self.named.generator.get("sample_size", 256))
+        self.size = int({**self.named.autoencoder, **self.named.generator}.get("sample_size", 256))
         # Many steps a picture: fewer pictures.
         count = SHEET_ROWS if self.named.kind == "diffusion" else REVIEW_SAMPLES
         shown = list(range(min(len(held_out), count)))
@@ -153,13 +153,23 @@ class TrainingRun:
     def _autoencoder(self, settings: StageConfig) -> Stage:
         torch.manual_seed(self.config.seed)
         scaling = LayerScaling(self.bone, self.soft, self.config.gamma)
-        return AutoencoderStage(self._ready(self.named.make_autoencoder()), scaling, settings)
+        autoencoder = self._ready(self.named.make_autoencoder(**self._scales()))
+        return AutoencoderStage(autoencoder, scaling, settings)
+
+    def _scales(self) -> dict[str, float]:
+        """What every model of a run keeps of its data."""
+        config = self.config
+        return {
+            "bone_scale": self.bone,
+            "soft_scale": self.soft,
+            "gamma": config.gamma,
+            "margin": config.margin,
+        }
 
     def _generator(self, name: str, settings: StageConfig) -> Stage:
         config, named = self.config, self.named
         torch.manual_seed(config.seed + 1)
-        shared = {"bone_scale": self.bone, "soft_scale": self.soft, "gamma": config.gamma}
-        generator = self._ready(named.make_generator(**shared, margin=config.margin))
+        generator = self._ready(named.make_generator(**self._scales()))
         start = self._start_of(name)
         if start:
             taken, whole = take_weights(generator, start)

@@ -36,7 +36,9 @@ def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> 
     """The optimiser that the configuration names; weight decay on matrices and kernels only."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if config.optimizer == "muon":
-        hidden = [p for name, p in trained if p.ndim > 1 and min(p.flatten(1).shape) > 8 and "view" not in name]
+        hidden = [
+            p for name, p in trained if p.ndim > 1 and min(p.flatten(1).shape) > 8 and "view" not in name
+        ]
         known = {id(p) for p in hidden}
         others = [p for _, p in trained if id(p) not in known]
         return Muon(hidden, others, config.learning_rate * rate, config.weight_decay)
