@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -26,6 +27,9 @@ class ResidualShiftScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     order = 1
+
+    if TYPE_CHECKING:
+        config: Any
 
     @register_to_config
     def __init__(
