@@ -127,7 +127,9 @@ def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
     async def _answer(form: XrayForm) -> Answer:
         mask = await asyncio.to_thread(decode_mask, form.mask, settings.max_pixels)
         check_size(form.size, mask.shape, settings.max_pixels)
-        result, seconds = await engine.submit(XrayJob(mask, form.style, form.size, form.joints))
+        result, seconds = await engine.submit(
+            XrayJob(mask, form.style, form.size, form.joints, form.view, form.uncertainty)
+        )
         info = engine.info()
         model = info.id if info else ""
         log.info("X-ray %d x %d, %s, %.3f s", mask.shape[1], mask.shape[0], form.style, seconds)
@@ -163,11 +165,13 @@ def check_size(size: int | None, shape: tuple[int, ...], max_pixels: int) -> Non
 async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> dict[str, Any]:
     """The JSON answer: styled image and both layers as base64 PNG, joints in pixels of the image."""
     height, width = result.image.shape
-    # Compression lets other threads run, so the three pictures are made side by side.
-    image, bone, soft = await asyncio.gather(
+    layers = {"bone": result.bone, "soft": result.soft}
+    if result.uncertainty is not None:
+        layers["uncertainty"] = result.uncertainty
+    # Compression lets other threads run, so the pictures are made side by side.
+    image, *encoded = await asyncio.gather(
         asyncio.to_thread(encode_png, result.image),
-        asyncio.to_thread(encode_layer, result.bone),
-        asyncio.to_thread(encode_layer, result.soft),
+        *(asyncio.to_thread(encode_layer, layer) for layer in layers.values()),
     )
     joints = {
         name: {"x": float(joint.x), "y": float(joint.y), "confidence": float(joint.confidence)}
@@ -182,8 +186,8 @@ async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> d
         "seconds": round(seconds, 4),
         "image": _base64(image),
         "layers": {
-            "bone": {"png": _base64(bone[0]), "scale": bone[1]},
-            "soft": {"png": _base64(soft[0]), "scale": soft[1]},
+            name: {"png": _base64(png), "scale": scale}
+            for name, (png, scale) in zip(layers, encoded, strict=True)
         },
         "joints": joints,
     }

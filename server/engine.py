@@ -46,7 +46,16 @@ class PipelineLike(Protocol):
     def native_size(self) -> int:
         """Pixels per side at which the model works."""
 
-    def __call__(self, mask: np.ndarray, *, style: str, size: int | None, joints: bool) -> Any:
+    def __call__(
+        self,
+        mask: np.ndarray,
+        *,
+        style: str,
+        size: int | None,
+        joints: bool,
+        view: str = "unknown",
+        uncertainty: bool = False,
+    ) -> Any:
         """Turn a mask into an X-ray."""
 
 
@@ -59,6 +68,8 @@ class XrayJob:
     style: str = "dxa"
     size: int | None = None
     joints: bool = False
+    view: str = "unknown"
+    uncertainty: bool = False
 
 
 @dataclass(frozen=True)
@@ -228,7 +239,14 @@ class Engine:
         job = work.job
         try:
             started = time.perf_counter()
-            result = self._pipeline(job.mask, style=job.style, size=job.size, joints=job.joints)
+            result = self._pipeline(
+                job.mask,
+                style=job.style,
+                size=job.size,
+                joints=job.joints,
+                view=job.view,
+                uncertainty=job.uncertainty,
+            )
             work.settle((result, time.perf_counter() - started), None)
         except Exception as error:
             if not isinstance(error, MaskelError):

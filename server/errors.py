@@ -32,6 +32,7 @@ STATUS = {
     "full_mask": 422,
     "bad_mask": 422,
     "bad_style": 422,
+    "bad_view": 422,
     "bad_size": 422,
     "bad_job": 422,
     "busy": 429,
@@ -108,5 +109,5 @@ def _bad_request(message: str) -> MaskelError:
     return MaskelError(
         "bad_request",
         message,
-        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format.",
+        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format, view, uncertainty.",
     )

@@ -9,7 +9,7 @@ from maskel_core.errors import MaskelError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-FIELDS = frozenset({"mask", "style", "size", "joints", "format"})
+FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty"})
 FORMATS = ("png", "json")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -28,6 +28,8 @@ class XrayForm:
     size: int | None
     joints: bool
     format: str
+    view: str = "unknown"
+    uncertainty: bool = False
 
 
 class _InMemoryParser(MultiPartParser):
@@ -72,15 +74,17 @@ async def _typed(form: FormData) -> XrayForm:
     answer = _text(form, "format").lower() or "png"
     if answer not in FORMATS:
         raise _bad_request("The field 'format' must be png or json.")
-    joints = _flag(form, "joints")
-    if joints and answer != "json":
-        raise _bad_request("Joints travel with format=json.")
+    joints, uncertainty = _flag(form, "joints"), _flag(form, "uncertainty")
+    if (joints or uncertainty) and answer != "json":
+        raise _bad_request(f"{'Joints travel' if joints else 'Uncertainty travels'} with format=json.")
     return XrayForm(
         mask=await upload.read(),
         style=_text(form, "style").lower() or "dxa",
         size=_size(_text(form, "size")),
         joints=joints,
         format=answer,
+        view=_text(form, "view").lower() or "unknown",
+        uncertainty=uncertainty,
     )
 
 
@@ -117,5 +121,5 @@ def _bad_request(message: str) -> MaskelError:
     return MaskelError(
         "bad_request",
         message,
-        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format.",
+        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format, view, uncertainty.",
     )

@@ -140,5 +140,5 @@ def job_name(text: str) -> str:
 
 def digest(form: XrayForm) -> str:
     """SHA-256 of all that decides an answer: the mask file's bytes and the options."""
-    options = f"{form.style}\n{form.size}\n{form.joints}\n{form.format}\n"
+    options = f"{form.style}\n{form.size}\n{form.joints}\n{form.format}\n{form.view}\n{form.uncertainty}\n"
     return hashlib.sha256(options.encode() + form.mask).hexdigest()

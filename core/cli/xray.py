@@ -26,6 +26,19 @@ def xray(
         typer.Option(min=1, help="Longer side in pixels. Default: the mask's size.", show_default=False),
     ] = None,
     joints: Annotated[bool, typer.Option("--joints", help="Write DIR/STEM.joints.json too.")] = False,
+    view: Annotated[
+        str,
+        typer.Option(
+            help="Side of the characters that the masks show, where it is known: front, back, left or right."
+        ),
+    ] = "unknown",
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Write DIR/STEM.uncertainty.png too: how far bone may be off, white = as much as dense bone.",
+        ),
+    ] = False,
     model: Annotated[
         Path | None, typer.Option(help="Folder of a model. Default: the one that ships.")
     ] = None,
@@ -53,7 +66,8 @@ def xray(
         for done, path in enumerate(masks):
             progress(done, len(masks))
             try:
-                say(f"{path} -> {make_xray(pipeline, path, out, style, size, joints)}")
+                target = make_xray(pipeline, path, out, style, size, joints, view, uncertainty)
+                say(f"{path} -> {target}")
             except MaskelError as error:
                 failed += 1
                 say(f"{path}: {error.message}\n  {error.fix}")
@@ -63,9 +77,16 @@ def xray(
 
 
 def make_xray(
-    pipeline: MaskelPipeline, path: Path, out: Path, style: str, size: int | None, joints: bool
+    pipeline: MaskelPipeline,
+    path: Path,
+    out: Path,
+    style: str,
+    size: int | None,
+    joints: bool,
+    view: str = "unknown",
+    uncertainty: bool = False,
 ) -> Path:
-    """Write the X-ray of one mask file, and its joints if asked.
+    """Write the X-ray of one mask file, and its joints and its uncertainty if asked.
 
     Returns:
         The written PNG.
@@ -81,7 +102,9 @@ def make_xray(
         raise MaskelError(
             "cannot_read", f"The file cannot be read: {error.strerror or error}.", "Check the path."
         ) from error
-    result = pipeline(decode_mask(data), style=style, size=size, joints=joints)
+    result = pipeline(
+        decode_mask(data), style=style, size=size, joints=joints, view=view, uncertainty=uncertainty
+    )
     target = out / f"{path.stem}.png"
     if target.resolve() == path.resolve():
         raise MaskelError(
@@ -96,6 +119,10 @@ def make_xray(
             }
             document = json.dumps({"joints": found}, indent=1) + "\n"
             (out / f"{path.stem}.joints.json").write_text(document, "utf-8")
+        if result.uncertainty is not None:
+            dense = float(pipeline.model.config.bone_scale)
+            share = (result.uncertainty / dense * 255).clip(0, 255).round().astype("uint8")
+            (out / f"{path.stem}.uncertainty.png").write_bytes(encode_png(share))
     except OSError as error:
         raise MaskelError(
             "cannot_write", f"{target} cannot be written: {error.strerror or error}.", "Check the folder."

@@ -26,6 +26,7 @@ class Result:
     bone: np.ndarray
     soft: np.ndarray
     joints: dict = field(default_factory=dict)
+    uncertainty: np.ndarray | None = None
 
 
 class SquarePipeline:
@@ -43,7 +44,7 @@ class SquarePipeline:
         self.calls = []
         self.error = None
 
-    def __call__(self, mask, *, style="dxa", size=None, joints=False):
+    def __call__(self, mask, *, style="dxa", size=None, joints=False, view="unknown", uncertainty=False):
         self.calls.append((mask.shape, style, size, joints))
         self.entered.release()
         assert self.gate.wait(20)
@@ -62,7 +63,9 @@ class SquarePipeline:
             mask = mask[rows][:, columns]
         bone = mask.astype(np.float32) / 255 * 1.25
         found = {"head": Point(width / 2, 3.5, 0.75)} if joints else {}
-        return Result(mask // 2, bone, bone * 2, found)
+        if view not in ("unknown", "front", "back", "left", "right"):
+            raise MaskelError("bad_view", "Unknown view.", "Use front.")
+        return Result(mask // 2, bone, bone * 2, found, bone / 8 if uncertainty else None)
 
     def forget(self):
         """Drop what the warm-up left."""

@@ -122,11 +122,21 @@ def test_unknown_paths_and_methods_are_typed(client):
         ({"format": "tiff"}, "bad_request"),
         ({"stile": "dxa"}, "bad_request"),
         ({"style": "sepia"}, "bad_style"),
+        ({"view": "above"}, "bad_view"),
+        ({"uncertainty": "true"}, "bad_request"),
         ({"style": "x" * 5000}, "bad_request"),
     ],
 )
 def test_wrong_fields_are_named(client, mask_png, fields, code):
     assert_typed(post(client, mask_png, **fields), 422, code)
+
+
+def test_uncertainty_is_a_third_layer_when_asked_for(client, mask_png):
+    plain = post(client, mask_png, format="json").json()
+    asked = post(client, mask_png, format="json", uncertainty="true", view="back").json()
+    assert set(plain["layers"]) == {"bone", "soft"}
+    assert set(asked["layers"]) == {"bone", "soft", "uncertainty"}
+    assert asked["layers"]["uncertainty"]["scale"] == pytest.approx(asked["layers"]["bone"]["scale"] / 8)
 
 
 def test_requests_that_are_not_the_form(client, mask_png):
