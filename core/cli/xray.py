@@ -120,8 +120,7 @@ def make_xray(
             document = json.dumps({"joints": found}, indent=1) + "\n"
             (out / f"{path.stem}.joints.json").write_text(document, "utf-8")
         if result.uncertainty is not None:
-            dense = float(pipeline.model.config.bone_scale)
-            share = (result.uncertainty / dense * 255).clip(0, 255).round().astype("uint8")
+            share = (result.uncertainty / pipeline.bone_scale * 255).clip(0, 255).round().astype("uint8")
             (out / f"{path.stem}.uncertainty.png").write_bytes(encode_png(share))
     except OSError as error:
         raise MaskelError(

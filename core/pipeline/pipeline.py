@@ -124,6 +124,11 @@ class MaskelPipeline:
         """Pixels per side at which the model works."""
         return int(self.model.config.sample_size)
 
+    @property
+    def bone_scale(self) -> float:
+        """Line integral of dense bone, about the brightest a whole-body X-ray holds."""
+        return float(self.model.config.bone_scale)
+
     @torch.inference_mode()
     def __call__(
         self,

@@ -126,6 +126,15 @@ def test_xray_passes_its_options_on(maskel, double, masks, tmp_path):
     assert list(joints) == ["joints"] and set(joints["joints"]["head"]) == {"x", "y", "confidence"}
 
 
+def test_xray_writes_how_far_bone_may_be_off(maskel, double, masks, tmp_path):
+    assert maskel("xray", masks[0], "--out", tmp_path, "--uncertainty", "--view", "back")[0] == 0
+    with Image.open(tmp_path / "one.uncertainty.png") as image, Image.open(masks[0]) as mask:
+        assert image.mode == "L"
+        assert np.abs(np.asarray(image) - np.asarray(mask) / 8).max() <= 0.5
+    status, _, stderr = maskel("xray", masks[1], "--out", tmp_path, "--view", "above")
+    assert status == 1 and "view" in stderr
+
+
 def test_one_bad_mask_does_not_stop_the_others(maskel, double, masks, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("not an image")

@@ -35,6 +35,7 @@ class SquarePipeline:
     model_id = "double"
     device = "cpu"
     native_size = 64
+    bone_scale = 1.25
     description = "a test double"
 
     def __init__(self):
