@@ -127,11 +127,11 @@ def test_xray_passes_its_options_on(maskel, double, masks, tmp_path):
 
 
 def test_xray_writes_how_far_bone_may_be_off(maskel, double, masks, tmp_path):
-    assert maskel("xray", masks[0], "--out", tmp_path, "--uncertainty", "--view", "back")[0] == 0
-    with Image.open(tmp_path / "one.uncertainty.png") as image, Image.open(masks[0]) as mask:
+    assert maskel("xray", masks[0], "--out", tmp_path / "o", "--uncertainty", "--view", "back")[0] == 0
+    with Image.open(tmp_path / "o" / "one.uncertainty.png") as image, Image.open(masks[0]) as mask:
         assert image.mode == "L"
         assert np.abs(np.asarray(image) - np.asarray(mask) / 8).max() <= 0.5
-    status, _, stderr = maskel("xray", masks[1], "--out", tmp_path, "--view", "above")
+    status, _, stderr = maskel("xray", masks[1], "--out", tmp_path / "o", "--view", "above")
     assert status == 1 and "view" in stderr
 
 
