@@ -23,11 +23,8 @@ from torch import Tensor
 
 _WEIGHTS = Path(__file__).parent.parent / "weights"
 
-DEFAULT_MODEL = next(
-    (_WEIGHTS / name for name in ("maskel-base", "maskel-small-256") if (_WEIGHTS / name).is_dir()),
-    _WEIGHTS / "maskel-base",
-)
-"""Folder of the model that is used when none is named: the best that is there."""
+DEFAULT_MODEL = _WEIGHTS / "maskel-base"
+"""Folder of the model that is used when none is named."""
 
 MAX_PIXELS = 7680 * 4320
 """Most pixels of a mask and of an image: one 8K frame."""
