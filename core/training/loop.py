@@ -165,7 +165,9 @@ class StageRun:
             pace.add(pace.step + 1, elapsed)
             clock = now
             for key, value in figures.items():
-                self.recent[key] = value if key not in self.recent else 0.95 * self.recent[key] + 0.05 * value
+                # A figure that was not finite in one step is not carried on: the means begin anew.
+                mean = self.recent.get(key, math.nan)
+                self.recent[key] = 0.95 * mean + 0.05 * value if math.isfinite(mean) else value
             finished, stopping = pace.done >= 1, bool(asked) or pace.step == last
             display.update(self.recent["loss"], finished or stopping)
             if pace.step % LOG_STEPS == 0 or finished:
