@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from maskel_core.data.dataset import Batch
 from maskel_core.errors import MaskelError
+from maskel_core.pipeline.execution import has_fast_bfloat16
 from maskel_core.training import distributed
 from maskel_core.training.checkpoint import (
     WeightAverage,
@@ -68,8 +69,7 @@ def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
     if device.type == "cuda":
         fast = there = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16")]
-        fast, there = device.type == "cpu" and any(check() for check in checks if check), True
+        fast, there = device.type == "cpu" and has_fast_bfloat16(), True
     if precision not in ("auto", "float32", "bfloat16") or (precision == "bfloat16" and not there):
         raise MaskelError(
             "bad_config", f"The precision {precision!r} is not there on {device}.", "Use auto or float32."
@@ -147,6 +147,7 @@ class StageRun:
                     return None
         finally:
             tracker.close()
+            self.source.close()
         self.model.load_state_dict(self.average.state)
         return self.model.eval()
 
