@@ -337,7 +337,14 @@ def test_configurations_that_ship_are_valid(name):
 
 
 @pytest.mark.parametrize(
-    "raw", [{"nonsense": 1}, {"generator": {"batch": "many"}}, {"losses": {"l3": 1.0}}, {"name": 3}]
+    "raw",
+    [
+        {"nonsense": 1},
+        {"generator": {"batch": "many"}},
+        {"losses": {"l3": 1.0}},
+        {"name": 3},
+        {"generator": 3},
+    ],
 )
 def test_wrong_configurations_are_refused(raw):
     with pytest.raises(MaskelError) as caught:

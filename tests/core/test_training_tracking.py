@@ -180,6 +180,7 @@ def test_a_hidden_display_shows_nothing():
         ({"device": "toaster"}, "bad_device"),
         ({"nonsense": 1}, "bad_config"),
         ({"pretrain_data": "somewhere"}, "bad_config"),
+        ({"autoencoder_seconds": 5.0}, "bad_config"),
         ({"generator_steps": 0}, "bad_config"),
     ],
 )
