@@ -24,8 +24,7 @@ def training_budget(folder: Path | str | None) -> dict[str, float]:
     Args:
         folder: ``RUN/generator``; the log is ``RUN/log.jsonl``.
     """
-    last = {} if folder is None else last_figures(Path(folder).resolve().parent / LOG)
-    if not last:
+    if folder is None or not (last := last_figures(Path(folder).resolve().parent / LOG)):
         return {}
     return {
         "minutes": sum(record["seconds"] for record in last.values()) / 60,

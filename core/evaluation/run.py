@@ -84,7 +84,7 @@ def evaluate(
             raise MaskelError("bad_peer", f"Two answers are named {name!r}.", "Give the peer another name.")
         answers[name] = PipelineAnswer(other)
     # Before an hour of measuring: a folder that is not there or cannot be written.
-    storage = {} if against is None else storage_loss(pipeline, against, test)
+    storage: dict[str, float] = {} if against is None else storage_loss(pipeline, against, test)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
