@@ -6,7 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
-from maskel_core.cli import data, doctor, evaluate, serve, study, train, xray
+from maskel_core.cli import augment, data, doctor, evaluate, serve, study, train, xray
 from maskel_core.cli.console import fail
 from maskel_core.errors import MaskelError
 from maskel_core.version import __version__
@@ -25,6 +25,7 @@ app.command()(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command()(doctor.doctor)
 app.add_typer(data.app, name="data")
+app.add_typer(augment.app, name="augment")
 app.add_typer(study.app, name="study")
 
 _debug = False

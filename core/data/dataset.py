@@ -45,10 +45,11 @@ class Batch:
 
     Attributes:
         mask: float32 (B, 1, S, S) in [0, 1]: what the model sees.
-        integrals: float32 (B, 2, S, S): bone and soft-tissue line integrals.
+        integrals: float32 (B, 2, S, S): bone and soft-tissue line integrals, 0 where the layer is not known.
         joints: float32 (B, J, 2): x, y as shares of the frame, pixel = share * S - 0.5.
         known: bool (B, J): the joint lies inside the frame.
         view: int64 (B,), numbers of `maskel_core.models.views.VIEWS`, 0 where unknown.
+        known_layers: bool (B, 2): whether the layer is known; a DXA bone picture alone tells nothing of soft tissue.
     """
 
     mask: Tensor
@@ -56,6 +57,17 @@ class Batch:
     joints: Tensor
     known: Tensor
     view: Tensor
+    known_layers: Tensor
+
+
+LAYERS = ("bone", "soft")
+"""Names of the layers in their order."""
+
+
+def layers_known(meta: dict[str, Any]) -> list[bool]:
+    """Whether each of `LAYERS` is known of a sample; all are, unless its JSON names those that are."""
+    named = meta.get("known_layers", LAYERS)
+    return [layer in named for layer in LAYERS]
 
 
 def read_shards(folder: Path, split: str) -> Iterator[dict[str, Any]]:
@@ -112,7 +124,7 @@ class SampleStore:
 
     Attributes:
         masks: uint8 (N, H, W).
-        layers: float16 (N, 2, H, W): bone and soft-tissue line integrals.
+        layers: float16 (N, 2, H, W): bone and soft-tissue line integrals, NaN throughout where a layer is not known.
         joints: float32 (N, J, 2), x, y in pixels, NaN where unknown.
         metas: N dicts, the samples' JSON.
     """
@@ -188,11 +200,17 @@ class SampleStore:
         return SampleStore(self.masks[indices], self.layers[indices], self.joints[indices], metas)
 
     def scales(self, percentile: float = 99.5, samples: int = 200) -> tuple[float, float]:
-        """Line integrals of bone and soft tissue at a percentile of the pixels that have any, over evenly spaced samples."""
+        """Line integrals of bone and soft tissue at a percentile of the pixels that have any, over evenly spaced samples.
+
+        NaN for a layer that is not known of any of them.
+        """
         picks = np.linspace(0, len(self) - 1, min(samples, len(self))).astype(int)
         values = []
         for layer in range(2):
             pixels = self.layers[picks, layer].astype(np.float32)
+            if np.isnan(pixels).all():
+                values.append(float("nan"))
+                continue
             pixels = pixels[pixels > 1e-3]
             values.append(float(np.percentile(pixels, percentile)) if len(pixels) else 1.0)
         return values[0], values[1]
@@ -214,7 +232,7 @@ class SampleStore:
             augmentation: Ranges of the random changes.
             random: Their source.
         """
-        masks, integrals, joints, views = [], [], [], []
+        masks, integrals, joints, views, told = [], [], [], [], []
         for index in indices:
             raw = self.masks[index]
             box = Letterbox.around(raw, size, margin)
@@ -223,12 +241,14 @@ class SampleStore:
                 right, down = random.uniform(-augmentation.shift, augmentation.shift, 2)
                 box = box.moved(right, down, 1 + random.uniform(-augmentation.zoom, augmentation.zoom))
                 flip = bool(random.random() < augmentation.flip)
-            stack = np.concatenate(
-                [raw[None].astype(np.float32) / 255, self.layers[index].astype(np.float32)]
-            )
+            meta = self.metas[index]
+            told.append(layers_known(meta))
+            layers = self.layers[index].astype(np.float32)
+            layers[~np.array(told[-1])] = 0
+            stack = np.concatenate([raw[None].astype(np.float32) / 255, layers])
             frame = box.forward(torch.from_numpy(stack))
             points = (box.points_forward(self.joints[index]) + 0.5) / size
-            yaw = self.metas[index].get("camera", {}).get("yaw")
+            yaw = meta.get("camera", {}).get("yaw")
             view = 0 if yaw is None else view_number(float(yaw))
             if flip:
                 frame = frame.flip(2)
@@ -246,7 +266,14 @@ class SampleStore:
             mask = disturb_edge(mask, augmentation.edge_noise, random)
         share = torch.from_numpy(np.stack(joints).astype(np.float32))
         known = ((share > 0) & (share < 1)).all(dim=2)
-        return Batch(mask, torch.stack(integrals), share.nan_to_num(0.5), known, torch.tensor(views))
+        return Batch(
+            mask,
+            torch.stack(integrals),
+            share.nan_to_num(0.5),
+            known,
+            torch.tensor(views),
+            torch.tensor(told),
+        )
 
 
 def _stamp(folder: Path, split: str) -> str:

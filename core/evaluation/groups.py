@@ -19,8 +19,13 @@ PLAIN_POSES = ("standing", "a_pose")
 """Poses of the bodies that others test with: standing straight, arms beside the body."""
 
 
-def view_of(yaw: float) -> str:
-    """``front``, ``side``, ``back`` or ``oblique`` from a camera's yaw in radians, 0 = frontal, within 25 degrees."""
+def view_of(yaw: float | None) -> str:
+    """``front``, ``side``, ``back`` or ``oblique`` from a camera's yaw in radians, 0 = frontal, within 25 degrees.
+
+    ``unknown`` without a yaw.
+    """
+    if yaw is None:
+        return "unknown"
     degrees = abs(math.degrees(math.remainder(yaw, 2 * math.pi)))
     if degrees <= 25:
         return "front"
@@ -41,7 +46,7 @@ def groups_of(meta: dict[str, Any]) -> dict[str, str]:
     """The groups of `GROUPS` that a sample belongs to."""
     body, camera = meta.get("body", {}), meta.get("camera", {})
     return {
-        "view": view_of(float(camera.get("yaw", 0.0))),
+        "view": view_of(camera.get("yaw")),
         "age": str(body.get("age_group", "unknown")),
         "pose": str(meta.get("pose_class", "")),
         "clothing": clothing_of(meta),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.dataset import SampleStore, layers_known
 from maskel_core.evaluation.frechet import FeatureNetwork, feature_distance
 from maskel_core.evaluation.groups import groups_of
 from maskel_core.evaluation.joints import body_length, joint_errors, joint_summary, seen_joints, sides_open
@@ -66,7 +66,8 @@ def measure(
     records: dict[str, list[Record]] = {name: [] for name in answers}
     for index in range(len(store)):
         mask, meta = np.ascontiguousarray(store.masks[index]), store.metas[index]
-        layers = store.layers[index].astype(np.float32)
+        known_soft = layers_known(meta)[1]
+        layers = np.nan_to_num(store.layers[index].astype(np.float32))
         truth = Truth(layers[0], layers[1], mask, scales)
         joints, height = seen_joints(store.joints[index], mask.shape), body_length(layers[1], mask)
         shared: Record = {"key": str(meta.get("key", index)), **groups_of(meta)}
@@ -78,16 +79,27 @@ def measure(
             begun = time.perf_counter()
             bone, soft, points = answer.predict(mask)
             seconds = time.perf_counter() - begun
-            record: Record = {**truth.compare(bone, soft), **joint_figures(points, joints, height)}
+            record: Record = {
+                **_compare(truth, bone, soft, known_soft),
+                **joint_figures(points, joints, height),
+            }
             record |= {"seconds": seconds, **shared}
             if network is not None:
-                record["feature"] = network(bone, soft, mask)
+                record["feature"] = network(bone, soft if known_soft else np.zeros_like(soft), mask)
             records[name].append(record)
             if mirror is not None and name in mirror:
                 mirror[name].add(mask, bone, soft, points)
         if progress is not None:
             progress(index + 1, len(store))
     return records
+
+
+def _compare(truth: Truth, bone: NDArray, soft: NDArray, known_soft: bool) -> dict[str, float]:
+    """`Truth.compare`; figures of soft tissue are NaN where the truth, or an answer made of others' truth, knows none."""
+    if known_soft and np.isfinite(soft).all():
+        return truth.compare(bone, soft)
+    figures = truth.compare(bone, np.zeros_like(bone))
+    return {name: float("nan") if name.startswith("soft_") else value for name, value in figures.items()}
 
 
 def joint_figures(

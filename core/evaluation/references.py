@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.dataset import SampleStore, layers_known
 from maskel_core.models.views import VIEWS, view_number
 from maskel_core.pipeline import MaskelPipeline
 from maskel_core.pipeline.letterbox import Letterbox
@@ -57,13 +57,14 @@ class DistanceAnswer:
 
     def __init__(self, store: SampleStore, samples: int = 200) -> None:
         picks = np.linspace(0, len(store) - 1, min(samples, len(store))).astype(int)
-        above = np.zeros(2)
-        below = 0.0
+        above, below = np.zeros(2), np.zeros(2)
         for index in picks:
             distance = self._distance(store.masks[index])
-            above += (store.layers[index].astype(np.float64) * distance).sum(axis=(1, 2))
-            below += float((distance**2).sum())
-        self.factors = above / max(below, 1e-12)
+            product = (store.layers[index].astype(np.float64) * distance).sum(axis=(1, 2))
+            known = np.array(layers_known(store.metas[index]))
+            above += np.where(known, product, 0)
+            below += known * float((distance**2).sum())
+        self.factors = above / np.maximum(below, 1e-12)
 
     @staticmethod
     def _distance(mask: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.dataset import LAYERS, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.evaluation.aims import FALL_LIMIT, judge
 from maskel_core.evaluation.costs import parameters_of, storage_loss, training_budget
@@ -73,7 +74,9 @@ def evaluate(
     train, test = SampleStore.open(data, "train"), SampleStore.open(data, "test")
     if limit is not None and limit < len(test):
         test = test.pick(np.linspace(0, len(test) - 1, limit).round().astype(int))
-    scales = train.scales()
+    dense = train.scales()
+    bone, soft = (1.0 if math.isnan(scale) else scale for scale in dense)
+    scales = (bone, soft)
     ours = PipelineAnswer(pipeline)
     answers: dict[str, Answer] = {pipeline.model_id: ours}
     if isinstance(pipeline.model, MaskTransformer):
@@ -100,7 +103,7 @@ def evaluate(
         "samples": len(test),
         "bodies": len({json.dumps(meta.get("body", {}).get("seed", i)) for i, meta in enumerate(test.metas)}),
         "training_samples": len(train),
-        "scales": {"bone": scales[0], "soft": scales[1]},
+        "scales": {n: None if math.isnan(s) else s for n, s in zip(LAYERS, dense, strict=True)},
         "features": {} if network is None else _features(network, mine),
         "all": {name: {**summarise(rows), **distance_of(rows)} for name, rows in records.items()},
         "front": {name: {**summarise(r), **distance_of(r)} for name, r in _frontal(records).items()},

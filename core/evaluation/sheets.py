@@ -74,7 +74,7 @@ def _tiles(
 ) -> list[NDArray[np.uint8]]:
     """The mask, then truth and answer in every style."""
     mask = np.ascontiguousarray(store.masks[index])
-    true = store.layers[index].astype(np.float32)
+    true = np.nan_to_num(store.layers[index].astype(np.float32))
     bone, soft, _ = answer.predict(mask)
     row = [mask]
     for style in styles:

@@ -10,10 +10,15 @@ from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
+from maskel_core.models.super_resolver import XraySuperResolver
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
+from maskel_core.models.xray_generator import XrayGenerator
 
 Generator = VQMaskedAutoencoder | MaskTransformer | PlainUNet | DiffusionXray
 """Anything that makes an X-ray of a mask."""
+
+Augmenter = XrayGenerator | XraySuperResolver
+"""What makes further X-rays to learn from."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Configuration:
         autoencoder: Of `MaskedAutoencoder`.
         generator: Of the class that ``kind`` names.
         discriminator: Of `PatchDiscriminator`.
-        kind: ``"maskel"`` (`VQMaskedAutoencoder`), ``"transformer"`` (`MaskTransformer`), ``"unet"`` (`PlainUNet`)
-            or ``"diffusion"`` (`DiffusionXray`).
+        kind: ``"maskel"`` (`VQMaskedAutoencoder`), ``"transformer"`` (`MaskTransformer`), ``"unet"`` (`PlainUNet`),
+            ``"diffusion"`` (`DiffusionXray`), ``"xrays"`` (`XrayGenerator`) or ``"super-resolver"`` (`XraySuperResolver`).
     """
 
     autoencoder: dict[str, Any] = field(default_factory=dict)
@@ -37,13 +42,15 @@ class Configuration:
         """Stage 1, with fresh weights."""
         return MaskedAutoencoder(**{**self.autoencoder, **changes})
 
-    def make_generator(self, **changes: Any) -> Generator:
-        """What makes X-rays of masks, with fresh weights."""
-        kinds: dict[str, type[Generator]] = {
+    def make_generator(self, **changes: Any) -> Generator | Augmenter:
+        """What makes X-rays, of masks or of less, with fresh weights."""
+        kinds: dict[str, type[Generator | Augmenter]] = {
             "maskel": VQMaskedAutoencoder,
             "transformer": MaskTransformer,
             "unet": PlainUNet,
             "diffusion": DiffusionXray,
+            "xrays": XrayGenerator,
+            "super-resolver": XraySuperResolver,
         }
         model = kinds[self.kind]
         return model(**{**self.generator, **changes})
@@ -112,6 +119,17 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "diffusion-128": Configuration(
         generator={"sample_size": 128, "widths": (32, 64, 128, 192), "steps": 25}, kind="diffusion"
     ),
+    # The paper's augmentation: X-rays of 64 x 64 from noise, enlarged to 256 x 256.
+    "augment-64": Configuration(
+        generator={"sample_size": 64, "patch": 2, "widths": (64, 96, 128), "steps": 20}, kind="xrays"
+    ),
+    "augment-256": Configuration(
+        generator={"sample_size": 256, "factor": 4, "widths": (48, 64, 96), "steps": 4}, kind="super-resolver"
+    ),
+    # Small enough to learn in minutes, for ablations.
+    "unet-128": Configuration(
+        generator={"sample_size": 128, "widths": (16, 32, 64, 128, 256), "joint_size": 64}, kind="unet"
+    ),
     # Stage 1 alone, small: what the evaluation's Fréchet distance sees with. 16 x 16 tokens.
     "xray-features": Configuration(
         autoencoder={
@@ -157,6 +175,12 @@ CONFIGURATIONS: dict[str, Configuration] = {
     ),
     "tiny-diffusion": Configuration(
         generator={"sample_size": 32, "widths": (8, 16), "steps": 5}, kind="diffusion"
+    ),
+    "tiny-augment-64": Configuration(
+        generator={"sample_size": 16, "patch": 2, "widths": (8, 16), "steps": 3}, kind="xrays"
+    ),
+    "tiny-augment-256": Configuration(
+        generator={"sample_size": 64, "factor": 4, "widths": (8, 16), "steps": 2}, kind="super-resolver"
     ),
     "tiny-unet": Configuration(
         generator={"sample_size": 64, "widths": (8, 8, 12, 16), "joint_size": 16}, kind="unet"

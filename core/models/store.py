@@ -13,7 +13,9 @@ from maskel_core.models.discriminator import PatchDiscriminator
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
+from maskel_core.models.super_resolver import XraySuperResolver
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
+from maskel_core.models.xray_generator import XrayGenerator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -29,6 +31,8 @@ CLASSES: dict[str, type[nn.Module]] = {
         PatchDiscriminator,
         PlainUNet,
         VQMaskedAutoencoder,
+        XrayGenerator,
+        XraySuperResolver,
     )
 }
 """The classes that a model folder may name."""

@@ -81,7 +81,7 @@ def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch with its tensors on ``device``."""
-    names = ("mask", "integrals", "joints", "known", "view")
+    names = ("mask", "integrals", "joints", "known", "view", "known_layers")
     return Batch(*(getattr(batch, name).to(device) for name in names))
 
 

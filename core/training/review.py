@@ -10,7 +10,7 @@ from maskel_core.data.dataset import Batch
 from maskel_core.evaluation.metrics import crispness, high_pass, pearson
 from maskel_core.models import LayerScaling, MaskedAutoencoder
 from maskel_core.training.sheets import contact_sheet, grey
-from maskel_core.training.stages import cut, true_xray
+from maskel_core.training.stages import cut, fill_unknown, true_xray
 from PIL import Image
 from torch import nn
 
@@ -36,7 +36,8 @@ def review_autoencoder(model: nn.Module, batch: Batch, scaling: LayerScaling) ->
         [_tile(xray[i, 0]), _tile(rebuilt[i, 0]), _tile(xray[i, 1]), _tile(rebuilt[i, 1])]
         for i in range(min(SHEET_ROWS, len(xray)))
     ]
-    return Review({"l1": float((rebuilt - xray).abs().mean() / batch.mask.mean())}, contact_sheet(rows))
+    truth = fill_unknown(xray, rebuilt, batch.known_layers)
+    return Review({"l1": float((rebuilt - truth).abs().mean() / batch.mask.mean())}, contact_sheet(rows))
 
 
 def review_generator(model: nn.Module, batch: Batch) -> Review:
@@ -62,7 +63,7 @@ def review_generator(model: nn.Module, batch: Batch) -> Review:
     pairs = [(xray[i, 0][inside[i]], truth[i, 0][inside[i]]) for i in range(len(xray)) if inside[i].any()]
     correlation = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs]
     figures = {
-        "l1": float((xray - truth).abs().mean() / batch.mask.mean()),
+        "l1": float((xray - fill_unknown(truth, xray, batch.known_layers)).abs().mean() / batch.mask.mean()),
         "bone_correlation": float(np.nanmean(correlation)),
         **_sharpness(scaling.restore(xray)[:, 0], scaling.restore(truth)[:, 0], inside),
     }

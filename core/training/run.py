@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.models import (
     CONFIGURATIONS,
+    Augmenter,
     DiffusionXray,
     LayerScaling,
     MaskedAutoencoder,
@@ -20,6 +22,7 @@ from maskel_core.models import (
 )
 from maskel_core.models.store import load_model
 from maskel_core.training import distributed
+from maskel_core.training.augmenter_stages import AugmenterStage, review_augmenter
 from maskel_core.training.checkpoint import save_model
 from maskel_core.training.config import STAGES, StageConfig, TrainingConfig, load_config
 from maskel_core.training.interrupt import EXIT_STATUS, TrainingInterrupted
@@ -35,7 +38,7 @@ from maskel_core.training.review import (
 from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
 from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage
 from maskel_core.training.tracking import LOG, say_without_board
-from maskel_core.training.warm_start import take_weights
+from maskel_core.training.warm_start import start_scales, take_weights
 from torch import nn
 
 
@@ -117,10 +120,14 @@ class TrainingRun:
         self.pretrain_store = (
             None if config.pretrain is None else open_training(config.pretrain.data, config.limit)
         )
-        self.bone, self.soft = (self.store or held_out).scales()
+        samples = self.store or held_out
+        # Real data are few and of another make: the model that they fine-tune goes on meaning what it meant.
+        real = "modality" in samples.metas[0]
+        self.bone, self.soft = start_scales(samples.scales(), self._start_of("pretrain") if real else "")
         self.size = int({**self.named.autoencoder, **self.named.generator}.get("sample_size", 256))
         # Many steps a picture: fewer pictures.
-        count = SHEET_ROWS if self.named.kind == "diffusion" else REVIEW_SAMPLES
+        many = ("diffusion", "xrays", "super-resolver")
+        count = SHEET_ROWS if self.named.kind in many else REVIEW_SAMPLES
         shown = list(range(min(len(held_out), count)))
         self.held_out: Batch = to_device(held_out.batch(shown, self.size, config.margin), self.device)
 
@@ -184,6 +191,8 @@ class TrainingRun:
                 print(f"{taken / 1e6:.1f} of {whole / 1e6:.1f} M weights from {start}", file=sys.stderr)
         if isinstance(generator, VQMaskedAutoencoder):
             generator.quantizer.gather = distributed.all_rows
+        if isinstance(generator, Augmenter):
+            return AugmenterStage(generator, settings)
         if isinstance(generator, DiffusionXray):
             return DiffusionStage(generator, settings)
         playing = config.losses.adversarial > 0 and bool(named.discriminator)
@@ -204,6 +213,8 @@ class TrainingRun:
         if isinstance(model, MaskedAutoencoder):
             scaling = LayerScaling(self.bone, self.soft, self.config.gamma)
             return review_autoencoder(model, self.held_out, scaling)
+        if isinstance(model, Augmenter):
+            return review_augmenter(model, self.held_out)
         return review_generator(model, self.held_out)
 
     def _ready(self, model: Any) -> Any:
@@ -211,11 +222,18 @@ class TrainingRun:
 
 
 def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore]:
-    """The training samples, None when all are made on the fly, and some of other persons to look at."""
-    if config.stream >= 1 and not any(Path(config.data).glob("val-*.tar")):
-        return None, made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
+    """The training samples, None when all are made on the fly, and some of other persons to look at.
+
+    Those are made here where the folder has none, as a folder of made-up X-rays. What makes X-rays sees bodies alone.
+    """
     store = open_training(config.data, config.limit) if config.stream < 1 else None
-    return store, SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
+    if any(Path(config.data).glob("val-*.tar")):
+        held_out = SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
+    else:
+        held_out = made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
+    if CONFIGURATIONS[config.model].kind in ("xrays", "super-resolver"):
+        return BodyStore.of(store) if store is not None else None, BodyStore.of(held_out)
+    return store, held_out
 
 
 def open_training(data: str, limit: int) -> SampleStore:

@@ -113,7 +113,7 @@ def made_store(seed: int, size: int, split: str, count: int) -> SampleStore:
 
 def join_batches(parts: list[Batch]) -> Batch:
     """Batches one after the other."""
-    names = ("mask", "integrals", "joints", "known", "view")
+    names = ("mask", "integrals", "joints", "known", "view", "known_layers")
     return Batch(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 

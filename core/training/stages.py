@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
+from maskel_core.errors import MaskelError
 from maskel_core.models import (
     DiffusionXray,
     LayerScaling,
@@ -65,6 +66,14 @@ def cut(xray: Tensor, mask: Tensor, gamma: float) -> Tensor:
     return xray * mask.pow(gamma)
 
 
+def fill_unknown(truth: Tensor, made: Tensor, known: Tensor) -> Tensor:
+    """The truth (B, 2, S, S), with the detached prediction in place of layers that are not known, bool (B, 2).
+
+    Differences and their gradients are 0 there, so that such a layer pulls on nothing.
+    """
+    return torch.where(known[:, :, None, None], truth, made.detach())
+
+
 class AutoencoderStage:
     """Stage 1: rebuild the X-ray with a share of its patches hidden."""
 
@@ -82,7 +91,9 @@ class AutoencoderStage:
         hidden = own_rows(self.model.random_hidden(len(xray) * count(), generator)).to(xray.device)
         with autocast():
             rebuilt = self.model(xray.contiguous(memory_format=torch.channels_last), hidden)
-        found = terms.picture_losses(rebuilt.float(), xray, batch.mask, 1.0)
+        rebuilt = rebuilt.float()
+        truth = fill_unknown(xray, rebuilt, batch.known_layers)
+        found = terms.picture_losses(rebuilt, truth, batch.mask, 1.0)
         loss = found["l2"] + 0.5 * found["l1"] + 0.5 * found["edge"]
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
         return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
@@ -100,7 +111,17 @@ class DiffusionStage:
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
     ) -> dict[str, float]:
-        """One training step; returns the loss."""
+        """One training step; returns the loss.
+
+        Raises:
+            MaskelError: ``layers_unknown``.
+        """
+        if not bool(batch.known_layers.all()):
+            raise MaskelError(
+                "layers_unknown",
+                "A diffusion model cannot learn from samples without soft tissue.",
+                "Train another kind of model, or leave these samples out.",
+            )
         with autocast():
             loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, own_generator(generator))
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
@@ -190,10 +211,11 @@ class GeneratorStage:
             finest = batch.mask.shape[-1]
             mask = take_window(batch.mask, window, finest)
             true = take_window(true_xray(batch, self.scaling), window, finest)
-            part = cut(made.window, mask, self.scaling.gamma), true, mask
+            fine_xray = cut(made.window, mask, self.scaling.gamma)
+            part = fine_xray, fill_unknown(true, fine_xray, batch.known_layers), mask
             batch = halved(batch)
-        truth = true_xray(batch, self.scaling)
         xray = cut(made.xray, batch.mask, self.scaling.gamma)
+        truth = fill_unknown(true_xray(batch, self.scaling), xray, batch.known_layers)
         picture, found = self._judge(xray, truth, batch.mask, playing, 1.0)
         if part is not None:
             fine, figures = self._judge(*part, playing, 2.0)
@@ -219,7 +241,9 @@ class GeneratorStage:
             found |= terms.joint_losses(made.joints, batch.joints, batch.known)
             loss = loss + weights.joint * found["joint"] + weights.heat * found["heat"]
         if made.spread is not None:
-            found["spread"] = terms.spread_loss(made.spread, xray, truth, batch.mask)
+            # Where nothing is known no error is: its expectation is not to be learnt as 0.
+            spread = made.spread * batch.known_layers[:, :, None, None]
+            found["spread"] = terms.spread_loss(spread, xray, truth, batch.mask)
             loss = loss + weights.spread * found["spread"]
         playing = playing and self.discriminator is not None
         if playing:
