@@ -48,11 +48,13 @@ def evaluate(
     """Measure a model on held-out bodies, beside plain references computed in the same run."""
     from maskel_core.evaluation.run import evaluate as run
 
-    peers = {}
+    peers: dict[str, Path] = {}
     for given in peer or []:
         name, found, folder = given.partition("=")
         if not found or not name:
             misuse(f"{given!r} is not NAME=FOLDER.")
+        if name in peers:
+            misuse(f"Two peers are named {name!r}.")
         peers[name] = Path(folder)
     run(model, data, out, limit, unet, peers, features, robustness, against, progress_bar)
     typer.echo((out / "report.md").read_text(encoding="utf-8"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +10,7 @@ from maskel_core.data.dataset import SampleStore
 from maskel_core.models.store import load_model
 from maskel_core.pipeline import MaskelPipeline
 from maskel_core.pipeline.letterbox import Letterbox
+from maskel_core.training.tracking import LOG, last_figures
 
 
 def parameters_of(pipeline: MaskelPipeline) -> int:
@@ -25,14 +24,8 @@ def training_budget(folder: Path | str | None) -> dict[str, float]:
     Args:
         folder: ``RUN/generator``; the log is ``RUN/log.jsonl``.
     """
-    log = None if folder is None else Path(folder).resolve().parent / "log.jsonl"
-    if log is None or not log.is_file():
+    if folder is None or not (last := last_figures(Path(folder).resolve().parent / LOG)):
         return {}
-    last: dict[str, dict[str, Any]] = {}
-    for line in log.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if "rate" in record:
-            last[record["stage"]] = record
     return {
         "minutes": sum(record["seconds"] for record in last.values()) / 60,
         "samples_seen": round(sum(record["rate"] * record["seconds"] for record in last.values())),

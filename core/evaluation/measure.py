@@ -85,7 +85,8 @@ def measure(
             }
             record |= {"seconds": seconds, **shared}
             if network is not None:
-                record["feature"] = network(bone, soft if known_soft else np.zeros_like(soft), mask)
+                # An answer made of others' truth may know no soft tissue where this one does.
+                record["feature"] = network(bone, np.nan_to_num(soft) * known_soft, mask)
             records[name].append(record)
             if mirror is not None and name in mirror:
                 mirror[name].add(mask, bone, soft, points)

@@ -61,7 +61,8 @@ def evaluate(
         and ``by_KEY`` of `GROUPS` (of the model); what was not measured is empty.
 
     Raises:
-        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``, ``bad_peer``.
+        MaskelError: ``model_missing``, ``model_damaged``, ``data_missing``, ``data_damaged``, ``bad_peer``,
+            ``cannot_write``.
     """
     out, shown = Path(out), bars or _silent
     pipeline = MaskelPipeline.from_pretrained(model)
@@ -85,6 +86,14 @@ def evaluate(
         if name in answers:
             raise MaskelError("bad_peer", f"Two answers are named {name!r}.", "Give the peer another name.")
         answers[name] = PipelineAnswer(other)
+    # Before an hour of measuring: a folder that is not there or cannot be written.
+    storage: dict[str, float] = {} if against is None else storage_loss(pipeline, against, test)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MaskelError(
+            "cannot_write", f"{out} cannot be a folder: {error.strerror or error}.", "Choose another --out."
+        ) from error
     mirror = MirrorCheck(ours, scales)
     with shown("Samples") as progress:
         records = measure(answers, test, scales, network, {pipeline.model_id: mirror}, progress)
@@ -102,7 +111,7 @@ def evaluate(
         "plain": _plain(mine),
         "robustness": {},
         "mirror": mirror.figures(),
-        "storage": {} if against is None else storage_loss(pipeline, against, test),
+        "storage": storage,
     }
     for name, answer in answers.items():
         if isinstance(answer, PipelineAnswer):
@@ -114,7 +123,6 @@ def evaluate(
             families = robustness(ours, changed, max(test.masks.shape[1:]), scales, _seed(test), progress)
         report["robustness"] = {"limit": FALL_LIMIT, "families": families}
     report["aims"] = judge(report, pipeline.model_id)
-    out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (out / "report.md").write_text(report_text(report), encoding="utf-8")
     second = next((PipelineAnswer(other) for other in pipelines.values()), None)

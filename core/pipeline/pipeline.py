@@ -185,7 +185,7 @@ class MaskelPipeline:
         image = render_style(style, layers[0], layers[1], mask)
         found: dict[str, Joint] = {}
         if joints and made.joints is not None:
-            share = made.joints.position[0].double().cpu().numpy()
+            share = made.joints.position[0].cpu().double().numpy()
             places = box.points_backward(share * config.sample_size - 0.5)
             confidence = made.joints.confidence[0].cpu().tolist()
             found = {

@@ -108,9 +108,13 @@ def choose_samples(
 
 
 def shows_all(sample: dict[str, Any], share: float = 0.98) -> bool:
-    """Whether the mask holds the body but for 1 - ``share`` of its pixels: none can grade what a crop or an obstacle hides."""
+    """Whether the body ends before the frame does, and the mask holds all of it but 1 - ``share`` of its pixels.
+
+    None can grade what a crop or an obstacle hides. Layers end with the frame, so that what it cuts off shows at its edge alone.
+    """
     body = sample["soft"] > 0
-    return bool((sample["mask"][body] >= 128).mean() >= share) if body.any() else False
+    cut = any(edge.any() for edge in (body[0], body[-1], body[:, 0], body[:, -1]))
+    return bool(body.any() and not cut and (sample["mask"][body] >= 128).mean() >= share)
 
 
 def body_of(meta: dict[str, Any]) -> str:

@@ -240,7 +240,8 @@ function press(event) {
   for (const value of grades) does[value] = () => grade(value);
   if (!does[key]) return;
   event.preventDefault();
-  does[key]();
+  // A key held down goes from case to case, but grades once: each grade marks the next criterion.
+  if (!event.repeat || key.startsWith("arrow")) does[key]();
 }
 
 // -- files

@@ -197,6 +197,8 @@ def parse_config(raw: dict[str, Any], path: Path | None = None) -> TrainingConfi
 
 
 def _fill(kind: type[T], values: dict[str, Any], path: Path, where: str) -> T:
+    if not isinstance(values, dict):
+        raise _bad(path, f"{where.strip()} must be a table")
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key, value in values.items():
         if key not in known:

@@ -96,14 +96,6 @@ def agree(*values: float) -> list[float]:
     return shared.tolist()
 
 
-def anywhere(flag: bool) -> bool:
-    """Whether the flag is set in any process."""
-    if _accelerator is None:
-        return flag
-    found: Tensor = _accelerator.reduce(torch.tensor(float(flag), device=_accelerator.device), "sum")  # type: ignore[assignment]
-    return bool(found.item())
-
-
 def own_rows(rows: Tensor) -> Tensor:
     """Of the whole batch's rows those of this process's samples: every `count`-th from its `rank`."""
     return rows[rank() :: count()]

@@ -11,6 +11,7 @@ import torch
 from maskel_core.evaluation.report import markdown_table
 from maskel_core.models import MaskedAutoencoder, MaskTransformer
 from maskel_core.models.store import WEIGHTS, export_model, load_model
+from maskel_core.training.tracking import LOG, last_figures
 from torch import nn
 
 HEADER = """---
@@ -97,17 +98,12 @@ def largest_change(model: nn.Module, exported: nn.Module, mask: torch.Tensor) ->
 
 
 def training_summary(run: Path) -> str:
-    """One phrase on the stages of a run: steps, samples seen, seconds."""
-    last: dict[str, dict[str, Any]] = {}
-    for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if "rate" in record:
-            last[record["stage"]] = record
+    """One phrase on the stages of a run: steps, samples seen, minutes."""
     parts = [
         f"{name} {r['step']} steps ({r['rate'] * r['seconds']:.0f} samples seen, {r['seconds'] / 60:.0f} minutes)"
-        for name, r in last.items()
+        for name, r in last_figures(run / LOG).items()
     ]
-    return ", ".join(parts)
+    return ", ".join(parts) or "not recorded"
 
 
 def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | None) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from maskel_core.data.dataset import Batch
 from maskel_core.errors import MaskelError
+from maskel_core.pipeline.execution import has_fast_bfloat16
 from maskel_core.training import distributed
 from maskel_core.training.checkpoint import (
     WeightAverage,
@@ -68,8 +69,7 @@ def make_autocast(precision: str, device: torch.device) -> Callable[[], Any]:
     if device.type == "cuda":
         fast = there = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16")]
-        fast, there = device.type == "cpu" and any(check() for check in checks if check), True
+        fast, there = device.type == "cpu" and has_fast_bfloat16(), True
     if precision not in ("auto", "float32", "bfloat16") or (precision == "bfloat16" and not there):
         raise MaskelError(
             "bad_config", f"The precision {precision!r} is not there on {device}.", "Use auto or float32."
@@ -147,6 +147,7 @@ class StageRun:
                     return None
         finally:
             tracker.close()
+            self.source.close()
         self.model.load_state_dict(self.average.state)
         return self.model.eval()
 
@@ -165,7 +166,9 @@ class StageRun:
             pace.add(pace.step + 1, elapsed)
             clock = now
             for key, value in figures.items():
-                self.recent[key] = value if key not in self.recent else 0.95 * self.recent[key] + 0.05 * value
+                # A figure that was not finite in one step is not carried on: the means begin anew.
+                mean = self.recent.get(key, math.nan)
+                self.recent[key] = 0.95 * mean + 0.05 * value if math.isfinite(mean) else value
             finished, stopping = pace.done >= 1, bool(asked) or pace.step == last
             display.update(self.recent["loss"], finished or stopping)
             if pace.step % LOG_STEPS == 0 or finished:

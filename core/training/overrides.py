@@ -17,7 +17,7 @@ def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingCo
             model that the main stage starts from, ``pretrain_data``.
 
     Raises:
-        MaskelError: ``bad_config`` for another name.
+        MaskelError: ``bad_config`` for another name, and for a setting of a stage that the configuration does not have.
     """
     names = {f"{stage}_seconds": (stage, "max_seconds") for stage in STAGES}
     names |= {f"{stage}_steps": (stage, "max_steps") for stage in STAGES}
@@ -27,12 +27,13 @@ def apply_changes(config: TrainingConfig, changes: dict[str, Any]) -> TrainingCo
             continue
         if key in names:
             stage, name = names[key]
-            if (part := getattr(config, stage)) is not None:
-                setattr(part, name, value)
-            elif key == "pretrain_data":
+            if (part := getattr(config, stage)) is None:
                 raise MaskelError(
-                    "bad_config", "There is no [pretrain] to take its data.", "Add it to the file."
+                    "bad_config",
+                    f"The configuration has no stage [{stage}] whose {name} could be set.",
+                    f"Leave out the option, or add [{stage}] to the file.",
                 )
+            setattr(part, name, value)
         elif hasattr(config, key) and key not in STAGES:
             setattr(config, key, str(value) if key == "data" else value)
         else:

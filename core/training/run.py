@@ -64,8 +64,8 @@ def train(
 
     Raises:
         TrainingInterrupted: On Ctrl-C, after saving.
-        MaskelError: ``bad_config``, ``bad_device``, ``data_missing``, ``data_damaged``, ``run_exists``, ``extra_missing``,
-            ``checkpoint_damaged``, ``checkpoint_unfit``.
+        MaskelError: ``bad_config``, ``bad_device``, ``data_missing``, ``data_damaged``, ``run_exists``, ``cannot_write``,
+            ``extra_missing``, ``checkpoint_damaged``, ``checkpoint_unfit``.
     """
     run = TrainingRun(apply_changes(load_config(config_path), changes), Path(out), resume, stop_after)
     names = [name for name in STAGES if getattr(run.config, name) is not None]
@@ -98,7 +98,14 @@ class TrainingRun:
             torch.set_num_threads(config.threads)
         distributed.wait()
         if distributed.is_main():
-            out.mkdir(parents=True, exist_ok=True)
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise MaskelError(
+                    "cannot_write",
+                    f"{out} cannot be a folder: {error.strerror or error}.",
+                    "Choose another --out.",
+                ) from error
             say_without_board()
             # The first process writes the cache files that the others then read.
             self._open()

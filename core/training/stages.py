@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import torch
@@ -268,7 +269,9 @@ class GeneratorStage:
         if steps % ADAPT_EVERY == 0:
             fresh = terms.adaptive_weight(picture, term, self.last_layer)
             old = self.values["adversarial_weight"]
-            self.values["adversarial_weight"] = fresh if steps == 0 else 0.7 * old + 0.3 * fresh
+            # One overflow must not stay in the weight: every later loss would be NaN and nothing be learned.
+            if math.isfinite(fresh):
+                self.values["adversarial_weight"] = fresh if steps == 0 else 0.7 * old + 0.3 * fresh
         self.values["adversarial_steps"] = steps + 1
         # Rises over 200 steps, while the discriminator learns its first lessons.
         rise = min(1.0, steps / 200)

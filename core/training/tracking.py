@@ -82,6 +82,22 @@ def take_back(log: Path, stage: str, step: int) -> None:
         scratch.replace(log)
 
 
+def last_figures(log: Path) -> dict[str, dict[str, Any]]:
+    """The last training figures of every stage in a log, in the order of the stages; empty where there is no log.
+
+    A line that a kill left half written, or that is being written, counts as none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if not log.is_file():
+        return found
+    for line in log.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            if "rate" in record:
+                found[record["stage"]] = record
+    return found
+
+
 def _stays(line: str, stage: str, step: int) -> bool:
     if not line.endswith("\n"):
         return False

@@ -19,12 +19,14 @@ def shards(tmp_path_factory):
     return write_shards(tmp_path_factory.mktemp("shards"), {"train": 6, "test": 3})
 
 
-def test_a_peer_needs_a_name(shards, tmp_path):
-    done = CliRunner().invoke(
-        app, ["eval", "--data", str(shards), "--out", str(tmp_path), "--peer", "runs/unet"]
-    )
+@pytest.mark.parametrize(
+    "peers, words", [(["runs/unet"], "NAME=FOLDER"), (["a=one", "a=two"], "Two peers are named 'a'")]
+)
+def test_a_peer_needs_a_name_of_its_own(shards, tmp_path, peers, words):
+    options = [part for peer in peers for part in ("--peer", peer)]
+    done = CliRunner().invoke(app, ["eval", "--data", str(shards), "--out", str(tmp_path), *options])
     assert done.exit_code == 2
-    assert "NAME=FOLDER" in done.output
+    assert words in done.output
     assert not list(tmp_path.iterdir())
 
 

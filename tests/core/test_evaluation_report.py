@@ -141,6 +141,18 @@ def test_report(measured):
     assert report["robustness"] == {}
 
 
+def test_what_cannot_be_written_or_compared_is_refused_before_anything_is_measured(model, shards, tmp_path):
+    (tmp_path / "file").write_text("")
+    for changes, code in (
+        ({"out": tmp_path / "file"}, "cannot_write"),
+        ({"out": tmp_path / "out", "against": tmp_path / "none"}, "model_missing"),
+    ):
+        with pytest.raises(MaskelError) as caught:
+            evaluate(model, shards, limit=1, bars=lambda title: pytest.fail(f"begun: {title}"), **changes)
+        assert caught.value.code == code
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_answers_of_one_name(model, shards, tmp_path):
     with pytest.raises(MaskelError) as caught:
         evaluate(model, shards, tmp_path, limit=1, peers={"nearest neighbour": model})

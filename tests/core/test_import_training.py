@@ -12,16 +12,19 @@ import torch
 from maskel_core.data.dataset import Batch, SampleStore
 from maskel_core.data.importing import ImportSettings, import_folder
 from maskel_core.errors import MaskelError
-from maskel_core.evaluation.references import DistanceAnswer
+from maskel_core.evaluation.frechet import FeatureNetwork
+from maskel_core.evaluation.measure import measure
+from maskel_core.evaluation.references import DistanceAnswer, NeighbourAnswer
 from maskel_core.evaluation.run import evaluate
 from maskel_core.models import CONFIGURATIONS, LayerScaling
+from maskel_core.models.store import export_model
 from maskel_core.training.config import LossConfig, StageConfig
 from maskel_core.training.run import train
 from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage
 from maskel_core.training.warm_start import start_scales
 
 from tests.core.importable import body_volume, nifti, pair
-from tests.core.synthetic import write_shards
+from tests.core.synthetic import figure, write_shards
 
 CONFIG = """
 model = "{model}"
@@ -130,6 +133,22 @@ def test_distances_are_scaled_by_what_is_known(real):
     store = SampleStore.open(real, "train", cache=False)
     factors = DistanceAnswer(store).factors
     assert np.isfinite(factors).all() and (factors > 0).all()
+
+
+def test_a_neighbour_without_soft_tissue_has_figures_of_bone_and_features(tmp_path):
+    mask, bone, soft, meta = figure(3, 64)
+    joints = np.full((1, 27, 2), np.nan, np.float32)
+    whole = SampleStore(mask[None], np.stack([bone, soft])[None], joints, [meta])
+    unknown = np.full_like(soft, np.nan)
+    bones = SampleStore(
+        mask[None], np.stack([bone, unknown])[None], joints, [{**meta, "known_layers": ["bone"]}]
+    )
+    export_model(CONFIGURATIONS["tiny"].make_autoencoder(), tmp_path)
+    answers = {"nearest": NeighbourAnswer(bones)}
+    record = measure(answers, whole, (1.0, 1.0), FeatureNetwork(tmp_path))["nearest"][0]
+    assert record["bone_psnr"] > 20
+    assert np.isnan(record["soft_psnr"])
+    assert np.isfinite(record["feature"]).all()
 
 
 @pytest.mark.slow

@@ -87,6 +87,11 @@ def test_bodies_that_are_cut_are_not_shown():
     cut[50:] = 0
     assert not shows_all({"mask": cut, "soft": soft})
     assert not shows_all({"mask": mask, "soft": np.zeros_like(soft)})
+    # A crop takes mask and layers alike.
+    lower = {"mask": np.roll(mask, 20, axis=0), "soft": np.roll(soft, 20, axis=0)}
+    for part in lower.values():
+        part[:20] = 0
+    assert not shows_all(lower)
 
 
 def test_the_simulated_picture_is_the_truth_in_the_same_tone_curve():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 
 import numpy as np
@@ -143,6 +144,17 @@ def test_adversarial_term_lowers_the_score_gap(store):
         term.backward()
         stage.optimizers["optimizer"].step()
     assert gap() < before
+
+
+def test_a_step_that_overflows_changes_nothing_and_the_next_one_learns(store):
+    stage, batch = make_stage(store), batch_of(store)
+    spoilt = dataclasses.replace(batch, integrals=batch.integrals * float("inf"))
+    generator, start = torch.Generator().manual_seed(0), stage.last_layer.detach().clone()
+    assert not np.isfinite(stage.step(spoilt, generator, 0.5, contextlib.nullcontext)["loss"])
+    assert torch.equal(stage.last_layer, start)
+    for _ in range(2):
+        assert np.isfinite(stage.step(batch, generator, 0.5, contextlib.nullcontext)["loss"])
+    assert not torch.equal(stage.last_layer, start)
 
 
 def test_learns_a_batch_by_heart(store):
@@ -325,7 +337,14 @@ def test_configurations_that_ship_are_valid(name):
 
 
 @pytest.mark.parametrize(
-    "raw", [{"nonsense": 1}, {"generator": {"batch": "many"}}, {"losses": {"l3": 1.0}}, {"name": 3}]
+    "raw",
+    [
+        {"nonsense": 1},
+        {"generator": {"batch": "many"}},
+        {"losses": {"l3": 1.0}},
+        {"name": 3},
+        {"generator": 3},
+    ],
 )
 def test_wrong_configurations_are_refused(raw):
     with pytest.raises(MaskelError) as caught:

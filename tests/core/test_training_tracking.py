@@ -14,7 +14,7 @@ from maskel_core.training.config import StageConfig
 from maskel_core.training.loop import make_autocast
 from maskel_core.training.progress import Pace, StageDisplay, duration
 from maskel_core.training.run import train
-from maskel_core.training.tracking import Tracker, say_without_board, take_back
+from maskel_core.training.tracking import Tracker, last_figures, say_without_board, take_back
 from PIL import Image
 
 from tests.core.synthetic import write_shards
@@ -97,6 +97,15 @@ def test_the_log_takes_back_what_is_made_again(tmp_path):
     take_back(tmp_path / "none.jsonl", "b", 0)
 
 
+def test_the_last_figures_of_a_log_that_is_being_written(tmp_path):
+    log = tmp_path / "log.jsonl"
+    records = [{"stage": "a", "step": 20, "rate": 2.0}, {"stage": "b", "step": 20, "rate": 1.0}]
+    records += [{"stage": "a", "step": 40, "rate": 3.0}, {"stage": "a", "step": 60, "review": {}}]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records) + '{"stage": "b", "ra')
+    assert last_figures(log) == {"a": records[2], "b": records[1]}
+    assert last_figures(tmp_path / "none.jsonl") == {}
+
+
 def test_other_processes_write_nothing(tmp_path):
     silent = Tracker(tmp_path, "generator", active=False)
     silent.scalars(20, 1.0, {"loss": 1.0})
@@ -171,6 +180,7 @@ def test_a_hidden_display_shows_nothing():
         ({"device": "toaster"}, "bad_device"),
         ({"nonsense": 1}, "bad_config"),
         ({"pretrain_data": "somewhere"}, "bad_config"),
+        ({"autoencoder_seconds": 5.0}, "bad_config"),
         ({"generator_steps": 0}, "bad_config"),
     ],
 )
