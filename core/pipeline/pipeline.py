@@ -29,6 +29,9 @@ DEFAULT_MODEL = _WEIGHTS / "maskel-base"
 MAX_PIXELS = 7680 * 4320
 """Most pixels of a mask and of an image: one 8K frame."""
 
+MAX_SIDE = 16384
+"""Most pixels along a side of a mask: the letterbox is as high as it is wide."""
+
 
 @dataclass(frozen=True)
 class Joint:
@@ -208,6 +211,12 @@ def check_mask(mask: Any) -> None:
             f"The mask has {mask.size:,} pixels; at most {MAX_PIXELS:,} are accepted.",
             "Render the mask at a lower resolution.",
         )
+    if max(mask.shape) > MAX_SIDE:
+        raise MaskelError(
+            "too_many_pixels",
+            f"The mask has a side of {max(mask.shape):,} pixels; at most {MAX_SIDE:,} are accepted.",
+            "Cut away the background, or render the mask at a lower resolution.",
+        )
     body = int(np.count_nonzero(mask >= 128))
     if body == 0:
         raise MaskelError(
@@ -229,8 +238,8 @@ def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
     """
     if size is None:
         return np.ascontiguousarray(mask)
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= 16384:
-        raise MaskelError("bad_size", f"The size {size!r} is not possible.", "Choose 16 to 16384 pixels.")
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= MAX_SIDE:
+        raise MaskelError("bad_size", f"The size {size!r} is not possible.", f"Choose 16 to {MAX_SIDE} pixels.")
     height, width = mask.shape
     factor = size / max(height, width)
     height, width = max(1, round(height * factor)), max(1, round(width * factor))

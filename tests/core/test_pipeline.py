@@ -212,6 +212,7 @@ def test_read_only_and_strided_masks(pipeline):
         ("bad_mask", np.zeros((0, 64), np.uint8), {}),
         ("bad_mask", "mask.png", {}),
         ("too_many_pixels", np.broadcast_to(np.uint8(255), (10_000, 10_000)), {}),
+        ("too_many_pixels", np.eye(2, 20_000, dtype=np.uint8) * 255, {}),
         ("bad_style", body(64, 64), {"style": "neon"}),
         ("bad_size", body(64, 64), {"size": 0}),
         ("bad_size", body(64, 64), {"size": 10**6}),
