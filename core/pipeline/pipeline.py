@@ -239,7 +239,9 @@ def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
     if size is None:
         return np.ascontiguousarray(mask)
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= MAX_SIDE:
-        raise MaskelError("bad_size", f"The size {size!r} is not possible.", f"Choose 16 to {MAX_SIDE} pixels.")
+        raise MaskelError(
+            "bad_size", f"The size {size!r} is not possible.", f"Choose 16 to {MAX_SIDE} pixels."
+        )
     height, width = mask.shape
     factor = size / max(height, width)
     height, width = max(1, round(height * factor)), max(1, round(width * factor))

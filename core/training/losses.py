@@ -58,30 +58,58 @@ def blur(maps: Tensor, share: float = 0.02) -> Tensor:
     return F.interpolate(both, size=maps.shape[2:], mode="bilinear", align_corners=False)
 
 
+CONTRAST_SCALES = 3
+"""Sizes at which `contrast_loss` looks: the whole, a half, a quarter."""
+
+
 def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tensor:
-    """How far the root mean square gradient of each window is from the truth's: what a blurred picture lacks.
+    """How far each window's detail is from the truth's in strength and direction: what a blurred picture lacks.
 
     Where an edge is not sure, pixel differences are least for a blurred edge; this term is least for an edge as sharp as
-    the true one wherever it lies in the window.
+    the true one wherever it lies in the window. Differences in four directions at three sizes, and second differences, keep a
+    texture of single pixels from passing for edges: with slopes of one size alone a network learns to draw a grid.
 
     Args:
-        prediction: (B, C, S, S).
+        prediction: (B, C, S, S), S a multiple of 4.
         truth: Same shape.
         windows: Windows per side, each overlapped half by its neighbours.
 
     Returns:
-        (B, C, h, w), absolute differences per pixel step.
+        (B, C, h, w), absolute differences of root mean squares, per pixel step of the whole size.
     """
-    side = max(2, prediction.shape[-1] // windows)
+    total: Tensor | None = None
+    for scale in range(CONTRAST_SCALES):
+        ours, theirs = (F.avg_pool2d(maps, 2**scale) if scale else maps for maps in (prediction, truth))
+        side = max(2, ours.shape[-1] // windows)
+        pairs = zip(_directional(ours, scale == 0), _directional(theirs, scale == 0), strict=True)
+        # Pooled steps are as long as several: divided, so that all sizes count alike.
+        terms = [(_strength(a, side) - _strength(b, side)).abs() for a, b in pairs]
+        term = torch.stack(terms).mean(dim=0) / 2**scale
+        rows, columns = (term.shape[-2], term.shape[-1]) if total is None else total.shape[-2:]
+        term = F.interpolate(term, size=(rows, columns)) if term.shape[-2:] != (rows, columns) else term
+        total = term if total is None else total + term
+    assert total is not None
+    return total / CONTRAST_SCALES * 2
 
-    def strength(maps: Tensor) -> Tensor:
-        across = maps[..., :-1, 1:] - maps[..., :-1, :-1]
-        along = maps[..., 1:, :-1] - maps[..., :-1, :-1]
-        energy = F.avg_pool2d(across.square() + along.square(), 2 * side, side)
-        # A floor well under any bone's edge keeps the root's slope finite.
-        return (energy + 1e-5).sqrt()
 
-    return (strength(prediction) - strength(truth)).abs()
+def _directional(maps: Tensor, second: bool) -> list[Tensor]:
+    """Differences of neighbours across, along and on both diagonals; also second differences, which single pixels have most of."""
+    found = [
+        maps[..., :-1, 1:] - maps[..., :-1, :-1],
+        maps[..., 1:, :-1] - maps[..., :-1, :-1],
+        (maps[..., 1:, 1:] - maps[..., :-1, :-1]) * 0.5**0.5,
+        (maps[..., 1:, :-1] - maps[..., :-1, 1:]) * 0.5**0.5,
+    ]
+    if second:
+        found.append((maps[..., 1:-1, 2:] - 2 * maps[..., 1:-1, 1:-1] + maps[..., 1:-1, :-2]) * 0.5)
+        found.append((maps[..., 2:, 1:-1] - 2 * maps[..., 1:-1, 1:-1] + maps[..., :-2, 1:-1]) * 0.5)
+    return found
+
+
+def _strength(differences: Tensor, side: int) -> Tensor:
+    """Root mean square over windows; a floor well under any bone's edge keeps the root's slope finite."""
+    size = differences.shape[-1] // side - 1
+    return (F.avg_pool2d(differences.square(), 2 * side, side)[..., :size, :size] + 1e-5).sqrt()
 
 
 def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor) -> Tensor:

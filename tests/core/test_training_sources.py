@@ -171,8 +171,9 @@ def test_blur_is_a_gaussian_of_the_same_width():
 def test_contrast_prefers_a_sharp_edge_in_the_wrong_place_to_a_blurred_one():
     edge = np.zeros((64, 64), np.float32)
     edge[:, 30:] = 1
-    moved = np.roll(edge, 1, axis=1)
-    moved[:, 0] = 0
+    # By one cell of the coarsest size: within a cell the coarse slopes change a little.
+    moved = np.roll(edge, 4, axis=1)
+    moved[:, :4] = 0
     soft = gaussian_filter(edge, 3)
     terms = [
         losses.contrast_loss(torch.from_numpy(x)[None, None], torch.from_numpy(edge)[None, None], 4).mean()
@@ -184,6 +185,24 @@ def test_contrast_prefers_a_sharp_edge_in_the_wrong_place_to_a_blurred_one():
         torch.from_numpy(2 * edge)[None, None], torch.from_numpy(edge)[None, None], 4
     )
     assert doubled.mean() > terms[1]
+
+
+def test_a_grid_of_single_pixels_does_not_pass_for_edges():
+    """What a network draws that is only asked for slopes as steep as the truth's."""
+    rows = np.arange(64) % 12
+    stripes = np.exp(-np.square(rows - 6.0) / 4)[:, None] * np.ones(64)
+    blurred = np.full((64, 64), stripes.mean())
+    grid = blurred + stripes.std() * ((np.arange(64)[:, None] + np.arange(64)) % 2 * 2 - 1)
+    sideways = stripes.T
+
+    def far(x):
+        return float(
+            losses.contrast_loss(*(torch.from_numpy(m).float()[None, None] for m in (x, stripes)), 4).mean()
+        )
+
+    assert far(np.roll(stripes, 4, axis=0)) < 0.3 * far(blurred)
+    assert far(grid) > 1.5 * far(blurred)
+    assert far(sideways) > 0.8 * far(blurred)
 
 
 def test_spread_is_least_for_the_mean_error():
