@@ -172,8 +172,8 @@ def test_contrast_prefers_a_sharp_edge_in_the_wrong_place_to_a_blurred_one():
     edge = np.zeros((64, 64), np.float32)
     edge[:, 30:] = 1
     # By one cell of the coarsest size: within a cell the coarse slopes change a little.
-    moved = np.roll(edge, 4, axis=1)
-    moved[:, :4] = 0
+    moved = np.roll(edge, -4, axis=1)
+    moved[:, -4:] = 1
     soft = gaussian_filter(edge, 3)
     terms = [
         losses.contrast_loss(torch.from_numpy(x)[None, None], torch.from_numpy(edge)[None, None], 4).mean()
