@@ -230,6 +230,8 @@ def open_stores(config: TrainingConfig) -> tuple[SampleStore | None, SampleStore
     if any(Path(config.data).glob("val-*.tar")):
         held_out = SampleStore.open(config.data, "val", limit=REVIEW_SAMPLES, cache=False)
     else:
+        if store is not None and distributed.is_main():
+            print(f"{config.data} has no val split: reviews show simulated bodies.", file=sys.stderr)
         held_out = made_store(config.stream_seed, config.stream_size, "val", REVIEW_SAMPLES)
     if CONFIGURATIONS[config.model].kind in ("xrays", "super-resolver"):
         return BodyStore.of(store) if store is not None else None, BodyStore.of(held_out)

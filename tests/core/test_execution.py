@@ -52,6 +52,7 @@ def answers(model, masks, precision, threads):
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision, tolerance", [("bfloat16", 0.03), ("float16", 0.005)])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_narrow_formats_answer_as_float32_does(base, masks, exact, precision, tolerance, threads):
