@@ -93,7 +93,7 @@ def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tenso
 
 
 def _directional(maps: Tensor, second: bool) -> list[Tensor]:
-    """Differences of neighbours across, along and on both diagonals; also second differences, which single pixels have most of."""
+    """Differences of neighbours across, along and on both diagonals; also second ones, which single pixels have most of."""
     found = [
         maps[..., :-1, 1:] - maps[..., :-1, :-1],
         maps[..., 1:, :-1] - maps[..., :-1, :-1],
