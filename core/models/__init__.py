@@ -7,7 +7,6 @@ from maskel_core.models.joint_head import JointMaps
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
-from maskel_core.models.residual_shift import ResidualShiftScheduler
 from maskel_core.models.super_resolver import XraySuperResolver
 from maskel_core.models.vector_quantizer import Quantized, VectorQuantizer
 from maskel_core.models.vq_masked_autoencoder import LayerScaling, VQMaskedAutoencoder, XrayPrediction
@@ -25,7 +24,6 @@ __all__ = [
     "PatchDiscriminator",
     "PlainUNet",
     "Quantized",
-    "ResidualShiftScheduler",
     "VQMaskedAutoencoder",
     "VectorQuantizer",
     "XrayGenerator",

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.layers import group_count, pixel_shuffle, pixel_unshuffle
-from maskel_core.models.residual_shift import ResidualShiftScheduler
 from maskel_core.models.vq_masked_autoencoder import LayerScaling
 from torch import Tensor
 
@@ -54,6 +53,7 @@ class XraySuperResolver(ConfiguredModel):
     ) -> None:
         # Imported here: it takes a second, and other models do without.
         from diffusers import UNet2DModel
+        from maskel_core.models.residual_shift import ResidualShiftScheduler
 
         super().__init__()
         levels, channels = len(widths), 2 * factor**2
@@ -68,7 +68,7 @@ class XraySuperResolver(ConfiguredModel):
             norm_num_groups=group_count(widths[0]),
             add_attention=False,
         )
-        self.scheduler = ResidualShiftScheduler(steps, kappa, power=power)
+        self.scheduler: Any = ResidualShiftScheduler(steps, kappa, power=power)
 
     @property
     def scaling(self) -> LayerScaling:

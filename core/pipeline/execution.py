@@ -22,7 +22,7 @@ def choose_precision(name: str, model: nn.Module, device: torch.device) -> torch
     """The number format in which a model's matrices and convolutions are run.
 
     Args:
-        name: A key of `PRECISIONS`, or ``auto``: the fastest that costs no more than three grey levels of 255.
+        name: A key of `PRECISIONS`, or ``auto``: the fastest whose cost is not seen: 0.2 grey levels of 255 on average.
         model: The model; a codebook or many diffusion steps turn small errors into large ones, so ``auto`` is float32 there.
         device: Where it runs.
 

@@ -237,7 +237,8 @@ def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
         MaskelError: ``bad_size``, ``too_many_pixels``.
     """
     if size is None:
-        return np.ascontiguousarray(mask)
+        # A copy of a read-only one: torch warns of those.
+        return np.require(mask, requirements=("C", "W"))
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= MAX_SIDE:
         raise MaskelError(
             "bad_size", f"The size {size!r} is not possible.", f"Choose 16 to {MAX_SIDE} pixels."
@@ -251,7 +252,9 @@ def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
             f"An answer of {width} x {height} pixels is too large.",
             "Choose a smaller size.",
         )
-    resized = shrink(torch.from_numpy(np.ascontiguousarray(mask)).float()[None], height, width)[0]
+    resized = shrink(
+        torch.from_numpy(np.require(mask, requirements=("C", "W"))).float()[None], height, width
+    )[0]
     return resized.round().clamp(0, 255).to(torch.uint8).numpy()
 
 

@@ -81,6 +81,8 @@ def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tenso
     for scale in range(CONTRAST_SCALES):
         ours, theirs = (F.avg_pool2d(maps, 2**scale) if scale else maps for maps in (prediction, truth))
         side = max(2, ours.shape[-1] // windows)
+        if total is not None and ours.shape[-1] < 2 * side + 2:
+            break
         pairs = zip(_directional(ours, scale == 0), _directional(theirs, scale == 0), strict=True)
         # Pooled steps are as long as several: divided, so that all sizes count alike.
         terms = [(_strength(a, side) - _strength(b, side)).abs() for a, b in pairs]

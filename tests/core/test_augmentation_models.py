@@ -10,7 +10,8 @@ import pytest
 import torch
 from maskel_core.data.body_store import BodyStore
 from maskel_core.data.dataset import Augmentation, SampleStore
-from maskel_core.models import CONFIGURATIONS, ResidualShiftScheduler, XrayGenerator, XraySuperResolver
+from maskel_core.models import CONFIGURATIONS, XrayGenerator, XraySuperResolver
+from maskel_core.models.residual_shift import ResidualShiftScheduler
 from maskel_core.models.store import export_model, load_model
 from maskel_core.training.augmenter_stages import AugmenterStage, augmenter_loss
 from maskel_core.training.config import StageConfig, load_config

@@ -66,13 +66,14 @@ def test_narrow_formats_answer_as_float32_does(base, masks, exact, precision, to
         assert np.abs(narrow.image.astype(int) - true.image).max() <= 8
 
 
-def test_the_model_that_ships_loses_no_more_than_three_grey_levels(masks):
+def test_the_model_that_ships_loses_little_in_bfloat16(masks):
+    """What docs/model.md states of it."""
     exact = MaskelPipeline.from_pretrained(precision="float32")
     narrow = MaskelPipeline.from_pretrained(precision="bfloat16")
     for mask in masks:
         apart = np.abs(narrow(mask).image.astype(int) - exact(mask).image)[mask > 0]
-        assert np.percentile(apart, 99.9) <= 3
-        assert apart.mean() < 0.5
+        assert np.percentile(apart, 99.9) <= 6
+        assert apart.mean() < 0.3
 
 
 def test_threads_do_not_change_what_float32_shows(base, masks, exact):
