@@ -169,9 +169,9 @@ async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> d
     if result.uncertainty is not None:
         layers["uncertainty"] = result.uncertainty
     # Compression lets other threads run, so the pictures are made side by side.
-    image, *encoded = await asyncio.gather(
+    image, encoded = await asyncio.gather(
         asyncio.to_thread(encode_png, result.image),
-        *(asyncio.to_thread(encode_layer, layer) for layer in layers.values()),
+        asyncio.gather(*(asyncio.to_thread(encode_layer, layer) for layer in layers.values())),
     )
     joints = {
         name: {"x": float(joint.x), "y": float(joint.y), "confidence": float(joint.confidence)}

@@ -33,6 +33,7 @@ class XrayLike(Protocol):
     bone: np.ndarray
     soft: np.ndarray
     joints: Mapping[str, Any]
+    uncertainty: np.ndarray | None
 
 
 class PipelineLike(Protocol):

@@ -77,9 +77,9 @@ class Sampler:
         precision: str = "auto",
     ) -> None:
         self.device = torch.device(choose_device(device))
-        self.small, self.large = (
-            model.to(self.device).to(memory_format=torch.channels_last).eval() for model in (small, large)
-        )
+        for model in (small, large):
+            model.to(self.device).to(memory_format=torch.channels_last).eval()  # type: ignore[arg-type]
+        self.small, self.large = small, large
         self.autocast = make_autocast(precision, self.device)
         self.seed, self.steps = seed, steps
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ class BodyStore(SampleStore):
         """The same samples."""
         return cls(store.masks, store.layers, store.joints, store.metas)
 
-    def __init__(self, *arrays: Sequence) -> None:
-        super().__init__(*arrays)  # type: ignore[arg-type]
+    def __init__(self, *arrays: Any) -> None:
+        super().__init__(*arrays)
         self._kept: dict[tuple[int, int, float], Tensor | None] = {}
 
     def frame(self, index: int, size: int, margin: float) -> Tensor | None:
