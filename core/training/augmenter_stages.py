@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
-from maskel_core.models import Augmenter, XrayGenerator, XraySuperResolver
-from maskel_core.training.config import StageConfig
-from maskel_core.training.distributed import descend, own_generator
+from maskel_core.models import XrayGenerator, XraySuperResolver
 from maskel_core.training.review import Review
 from maskel_core.training.sheets import contact_sheet, grey
-from maskel_core.training.stages import make_optimizer
+from maskel_core.training.stages import SingleLossStage
 from torch import Tensor, nn
 
 SHOWN = 8
@@ -32,28 +28,12 @@ def augmenter_loss(model: nn.Module, integrals: Tensor, generator: torch.Generat
     return model.loss(model.scaling.normalise(integrals), generator)
 
 
-class AugmenterStage:
-    """One step of an unconditional generator or a super-resolver.
+class AugmenterStage(SingleLossStage):
+    """One step of an unconditional generator or a super-resolver."""
 
-    Args:
-        model: What learns.
-        config: Its learning rate and clipping.
-    """
-
-    def __init__(self, model: Augmenter, config: StageConfig) -> None:
-        self.model, self.config = model, config
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": make_optimizer(model, config)}
-        self.modules: dict[str, nn.Module] = {"model": model}
-        self.values: dict[str, Any] = {}
-
-    def step(
-        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> dict[str, float]:
-        """One training step; returns the loss."""
-        with autocast():
-            loss = augmenter_loss(self.model, batch.integrals, own_generator(generator))
-        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
-        return {"loss": loss.item(), "norm": norm}
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The model's own."""
+        return augmenter_loss(self.model, batch.integrals, generator)
 
 
 def review_augmenter(model: nn.Module, batch: Batch) -> Review:

@@ -87,8 +87,8 @@ def contrast_loss(prediction: Tensor, truth: Tensor, windows: int = 32) -> Tenso
         # Pooled steps are as long as several: divided, so that all sizes count alike.
         terms = [(_strength(a, side) - _strength(b, side)).abs() for a, b in pairs]
         term = torch.stack(terms).mean(dim=0) / 2**scale
-        rows, columns = (term.shape[-2], term.shape[-1]) if total is None else total.shape[-2:]
-        term = F.interpolate(term, size=(rows, columns)) if term.shape[-2:] != (rows, columns) else term
+        if total is not None and term.shape != total.shape:
+            term = F.interpolate(term, size=total.shape[-2:])
         total = term if total is None else total + term
     assert total is not None
     return total / CONTRAST_SCALES * 2

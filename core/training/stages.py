@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
 from maskel_core.errors import MaskelError
 from maskel_core.models import (
-    DiffusionXray,
     LayerScaling,
     MaskedAutoencoder,
     MaskTransformer,
@@ -99,19 +99,39 @@ class AutoencoderStage:
         return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
 
 
-class DiffusionStage:
-    """The peer by diffusion: one term, the velocity's error."""
+class SingleLossStage(ABC):
+    """A stage that goes down one term.
 
-    def __init__(self, model: DiffusionXray, config: StageConfig) -> None:
+    Args:
+        model: What learns.
+        config: Its learning rate and clipping.
+    """
+
+    def __init__(self, model: Any, config: StageConfig) -> None:
         self.model, self.config = model, config
         self.optimizers: dict[str, torch.optim.Optimizer] = {"optimizer": make_optimizer(model, config)}
         self.modules: dict[str, nn.Module] = {"model": model}
         self.values: dict[str, Any] = {}
 
+    @abstractmethod
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The term, a scalar, by this process's own draws."""
+
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
     ) -> dict[str, float]:
-        """One training step; returns the loss.
+        """One training step; returns the loss."""
+        with autocast():
+            loss = self.loss(batch, own_generator(generator))
+        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
+        return {"loss": loss.item(), "norm": norm}
+
+
+class DiffusionStage(SingleLossStage):
+    """The peer by diffusion: the velocity's error."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The error.
 
         Raises:
             MaskelError: ``layers_unknown``.
@@ -122,10 +142,7 @@ class DiffusionStage:
                 "A diffusion model cannot learn from samples without soft tissue.",
                 "Train another kind of model, or leave these samples out.",
             )
-        with autocast():
-            loss = self.model.loss(true_xray(batch, self.model.scaling), batch.mask, own_generator(generator))
-        norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
-        return {"loss": loss.item(), "norm": norm}
+        return self.model.loss(true_xray(batch, self.model.scaling), batch.mask, generator)
 
 
 class GeneratorStage:
