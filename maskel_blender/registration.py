@@ -6,10 +6,10 @@ import atexit
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties
+from . import cli, operators, panels, preferences, settings
 from .session import SESSION
 
-_CLASSES = (properties.MaskelSettings, preferences.MaskelPreferences, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (*settings.CLASSES, preferences.MaskelPreferences, *operators.CLASSES, *panels.CLASSES)
 _commands: list[object] = []
 
 
@@ -17,7 +17,7 @@ def register() -> None:
     """Make the add-on known."""
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.maskel = bpy.props.PointerProperty(type=properties.MaskelSettings)
+    bpy.types.Scene.maskel = bpy.props.PointerProperty(type=settings.MaskelSettings)
     _commands.append(bpy.utils.register_cli_command("maskel", cli.run))
     # Blender does not unregister add-ons when it is a Python module; the server would end by itself, but leave its log
     atexit.register(SESSION.close)

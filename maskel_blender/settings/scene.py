@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from . import compat
-
-TARGETS = (
-    ("ACTIVE", "Active Object", "The active object; an armature or empty stands for its meshes"),
-    ("SELECTED", "Selected", "All selected objects together"),
-    ("COLLECTION", "Collection", "All objects of a collection"),
-)
-STYLES = (
-    ("dxa", "DXA", "Bone mineral bright, soft tissue a faint veil"),
-    ("radiograph", "Radiograph", "As on a film viewed as a negative: soft tissue grey, bone bright"),
-    ("bone", "Bone", "Bones alone"),
-    ("inverted", "Inverted", "Dark bones on a light body"),
-)
-PLACEMENTS = (("PLANE", "Image Plane", "A mesh plane before the character, registered to the camera"),)
+from .. import compat
+from .choices import STYLES, TARGETS
 
 
 def _is_planar_camera(_group: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
@@ -46,3 +34,6 @@ class MaskelSettings(bpy.types.PropertyGroup):
         max=8192,
         description="Longer side of the X-ray in pixels; 0 takes the render resolution",
     )
+
+
+CLASSES = (MaskelSettings,)

@@ -1,19 +1,16 @@
-"""Operators: generate, cancel, start and stop the server."""
+"""Operators that make X-rays: generate, cancel."""
 
 from __future__ import annotations
 
-import threading
-
 import bpy
 
-from . import compat, targets, workflow
-from .backend.command import OwnServer
-from .backend.process import ServerState
-from .errors import Cancelled, MaskelError
-from .jobs import START_SECONDS, Job
-from .preferences import job_options
-from .properties import PLACEMENTS, STYLES, TARGETS
-from .session import SESSION
+from .. import compat, targets, workflow
+from ..errors import Cancelled, MaskelError
+from ..jobs import START_SECONDS, Job
+from ..preferences import job_options
+from ..session import SESSION
+from ..settings.choices import PLACEMENTS, STYLES, TARGETS
+from .redraw import redraw
 
 _POLL_SECONDS = 0.1
 
@@ -146,63 +143,4 @@ class MASKEL_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MASKEL_OT_server_start(bpy.types.Operator):
-    """Start the local X-ray server now, so that the first X-ray need not wait for it"""
-
-    bl_idname = "maskel.server_start"
-    bl_label = "Start Server"
-    bl_options = {"INTERNAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Start and return; the panel shows the state."""
-        SESSION.error = None
-        try:
-            server = job_options(context).server
-            if not isinstance(server, OwnServer):
-                raise MaskelError(
-                    "running_server",
-                    f"A running server is named: {server.address.url}.",
-                    "Clear its address to have one started here.",
-                )
-            SESSION.backend.start(server.command)
-        except MaskelError as error:
-            SESSION.error = error
-            self.report({"ERROR"}, f"{error.message} {error.fix}")
-            return {"CANCELLED"}
-        if not compat.waits_for_results():
-            bpy.app.timers.register(_follow_start, first_interval=0.3)
-        return {"FINISHED"}
-
-
-class MASKEL_OT_server_stop(bpy.types.Operator):
-    """Stop the local X-ray server and give its memory back"""
-
-    bl_idname = "maskel.server_stop"
-    bl_label = "Stop Server"
-    bl_options = {"INTERNAL"}
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Stop; in a window without waiting for the process to end."""
-        if compat.waits_for_results():
-            SESSION.backend.stop()
-        else:
-            threading.Thread(target=SESSION.backend.stop, name="maskel-stop", daemon=True).start()
-            bpy.app.timers.register(_follow_start, first_interval=0.3)
-        return {"FINISHED"}
-
-
-def _follow_start() -> float | None:
-    """Timer: redraw the panel until the server has settled."""
-    redraw(bpy.context)
-    return 0.3 if SESSION.backend.state is ServerState.STARTING else None
-
-
-def redraw(context: bpy.types.Context) -> None:
-    """Redraw all 3D viewports: the panel is in their sidebar."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-CLASSES = (MASKEL_OT_generate, MASKEL_OT_cancel, MASKEL_OT_server_start, MASKEL_OT_server_stop)
+CLASSES = (MASKEL_OT_generate, MASKEL_OT_cancel)

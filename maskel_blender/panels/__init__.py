@@ -1,0 +1,7 @@
+"""The tab "MaSkel" in the sidebar of the 3D viewport, one module a panel; each lists its classes."""
+
+from __future__ import annotations
+
+from . import main, server
+
+CLASSES = (*main.CLASSES, *server.CLASSES)

@@ -1,0 +1,10 @@
+"""What is saved with the scene. Groups come before the group that holds them."""
+
+from __future__ import annotations
+
+from . import scene
+from .scene import MaskelSettings
+
+CLASSES = (*scene.CLASSES,)
+
+__all__ = ["CLASSES", "MaskelSettings"]
