@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes a Debian sid chroot with the newest Blender binary, to try the extension in it; or runs a command there.
-#   tools/blender_chroot.sh setup DIR            needs root and debootstrap; about 2 GB, a few minutes; DEBIAN_MIRROR for another mirror
+# Makes a Debian chroot with a Blender binary, to try the extension in it; or runs a command there.
+#   tools/blender_chroot.sh setup DIR            needs root and debootstrap; about 2 GB, a few minutes; DEBIAN_MIRROR for another mirror,
+#                                                DEBIAN_SUITE for another Blender: sid (default) has the newest, trixie 4.3
 #   tools/blender_chroot.sh run DIR COMMAND...   the repository is at /repo, the command starts there
 #   tools/blender_chroot.sh remove DIR           unmounts, then deletes
 set -eu
 
-usage() { sed -n '2,5p' "$0" >&2; exit 2; }
+usage() { sed -n "2,6p" "$0" >&2; exit 2; }
 [ $# -ge 2 ] || usage
 verb=$1
 root=$2
@@ -28,7 +29,7 @@ unmount_all() {
 
 case $verb in
   setup)
-    [ -x "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase --include=ca-certificates sid "$root" ${DEBIAN_MIRROR:-}
+    [ -x "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase --include=ca-certificates "${DEBIAN_SUITE:-sid}" "$root" ${DEBIAN_MIRROR:-}
     mount_all
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     cp /etc/hosts "$root/etc/hosts"

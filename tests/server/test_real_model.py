@@ -139,7 +139,9 @@ def test_the_log_says_nothing_of_the_picture(served):
     assert "X-ray 200 x 320" in logged and served.token not in logged and "Traceback" not in logged
 
 
-def test_the_command_line_makes_the_same_picture(pipeline, tmp_path):
+def test_the_command_line_makes_the_same_picture(tmp_path):
+    # In float32: one and two threads differ by several grey levels in bfloat16 (docs/model.md, Speed).
+    pipeline = MaskelPipeline.from_pretrained(None, precision="float32")
     mask = figure()
     (tmp_path / "body.png").write_bytes(png_of(mask))
     command = [
@@ -151,7 +153,7 @@ def test_the_command_line_makes_the_same_picture(pipeline, tmp_path):
         "--out",
         "o",
     ]
-    subprocess.run([*command, "--joints", "--style", "bone"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([*command, "--joints", "--style", "bone", "--precision", "float32"], cwd=tmp_path, check=True, timeout=120)
     pixels = decode_mask((tmp_path / "o" / "body.png").read_bytes())
     assert np.abs(pixels.astype(int) - pipeline(mask, style="bone").image).max() <= 2
     joints = json.loads((tmp_path / "o" / "body.joints.json").read_text())["joints"]
