@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -70,7 +71,16 @@ def write_cache(path: Path, samples: Iterable[dict[str, Any]], count: int, stamp
     Raises:
         ValueError: A sample of another size than the first, or another number of samples.
     """
-    part = path.with_suffix(".part")
+    # Named by chance: two processes that open the same data at once must not write into one file.
+    part = path.with_suffix(f".{secrets.token_hex(4)}.part")
+    try:
+        _write(part, samples, count, stamp)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(part: Path, samples: Iterable[dict[str, Any]], count: int, stamp: str) -> None:
     each: Iterator[dict[str, Any]] = iter(samples)
     first = next(each)
     shape = first["mask"].shape
@@ -112,7 +122,6 @@ def write_cache(path: Path, samples: Iterable[dict[str, Any]], count: int, stamp
         file.seek(0)
         file.write((_HEADER - 8).to_bytes(8, "little"))
         file.write(json.dumps(contents).encode().ljust(_HEADER - 8))
-    part.replace(path)
 
 
 def map_cache(path: Path) -> dict[str, NDArray[Any]]:

@@ -92,7 +92,13 @@ def export_model(model: nn.Module, folder: Path | str, half: bool = True, config
         folder / WEIGHTS,
         metadata={"format": "pt", "configuration": configuration or folder.resolve().name},
     )
-    sums = {name: file_digest(folder / name) for name in ("config.json", WEIGHTS)}
+    write_checksums(folder)
+
+
+def write_checksums(folder: Path) -> None:
+    """Write `CHECKSUMS` of a model folder: of config.json and every safetensors file."""
+    names = sorted(["config.json", *(path.name for path in folder.glob("*.safetensors"))])
+    sums = {name: file_digest(folder / name) for name in names}
     (folder / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import VIEWS
 from maskel_core.pipeline.execution import autocast, choose_precision, narrowed
+from maskel_core.pipeline.familiarity import Familiarity, traits
 from maskel_core.pipeline.letterbox import Letterbox, shrink
 from maskel_core.pipeline.styles import check_style, render_style
 from numpy.typing import NDArray
@@ -53,6 +54,8 @@ class XrayOutput:
         joints: Joints by name; empty unless asked for.
         uncertainty: float32 (h, w), how far the bone line integral is expected to be off, 0 outside; None where the
             model does not say or when it was not asked for.
+        familiarity: How like the training masks this one is, 0 to 1; under 0.5 the answer is to be doubted; None where the
+            model does not say.
     """
 
     image: NDArray[np.uint8]
@@ -60,6 +63,7 @@ class XrayOutput:
     soft: NDArray[np.float32]
     joints: dict[str, Joint] = field(default_factory=dict)
     uncertainty: NDArray[np.float32] | None = None
+    familiarity: float | None = None
 
 
 class MaskelPipeline:
@@ -71,6 +75,7 @@ class MaskelPipeline:
         description: One sentence for people.
         device: Where it runs.
         precision: ``"auto"``, the fastest on the device without visible loss, or ``"float32"``, ``"bfloat16"``, ``"float16"``.
+        familiarity: What the model's answers for people are like; None: the pipeline does not say how familiar a mask is.
 
     Raises:
         MaskelError: ``bad_precision``.
@@ -83,12 +88,14 @@ class MaskelPipeline:
         description: str = "",
         device: torch.device | str = "cpu",
         precision: str = "auto",
+        familiarity: Familiarity | None = None,
     ) -> None:
         # Channels-last: measured faster on a CPU; no effect on the result.
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         self.model_id = model_id
         self.description = description
         self._asked = precision
+        self._familiarity = familiarity
         self.to(device)
 
     @classmethod
@@ -109,7 +116,11 @@ class MaskelPipeline:
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
-        return cls(model, folder.resolve().name, _description(folder), device, precision)
+        try:
+            familiarity = Familiarity.load(folder)
+        except ValueError as error:
+            raise damaged(folder, str(error)) from error
+        return cls(model, folder.resolve().name, _description(folder), device, precision, familiarity)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:
         """Move the model to a device, in the precision that suits it there; returns the pipeline."""
@@ -167,7 +178,7 @@ class MaskelPipeline:
         with autocast(self.device, self.precision):
             made = self._running(
                 frame[None].to(self.device),
-                joints=joints,
+                joints=joints or self._familiarity is not None,
                 **(told if isinstance(self.model, MaskTransformer) else {}),
             )
         scaling = self.model.scaling
@@ -195,7 +206,9 @@ class MaskelPipeline:
                 name: Joint(float(x), float(y), float(c))
                 for name, (x, y), c in zip(JOINT_NAMES, places, confidence, strict=True)
             }
-        return XrayOutput(image, layers[0], layers[1], found, doubt)
+        seen = traits(made, frame[None].to(self.device)) if self._familiarity is not None else None
+        familiarity = None if seen is None else float(self._familiarity.score(seen.cpu()))
+        return XrayOutput(image, layers[0], layers[1], found, doubt, familiarity)
 
 
 def check_mask(mask: Any) -> None:

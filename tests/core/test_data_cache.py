@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from maskel_core.data.dataset import SampleStore
+from maskel_core.data.cache import Metas, map_cache, write_cache
+from maskel_core.data.dataset import SampleStore, read_shards
 from maskel_core.errors import MaskelError
 from safetensors.numpy import load_file
 
@@ -71,3 +72,21 @@ def test_cut_shard_is_named(folder) -> None:
         SampleStore.open(folder, "train")
     assert refused.value.code == "data_damaged"
     assert not (folder / "train.cache.safetensors").exists()
+
+
+def test_two_writers_at_once_do_not_spoil_each_other(folder) -> None:
+    samples = list(read_shards(folder, "train"))
+    path = folder / "train.cache.safetensors"
+
+    def interrupted():
+        for number, sample in enumerate(samples):
+            if number == 3:
+                write_cache(path, iter(samples), len(samples), "the other's")
+            yield sample
+
+    write_cache(path, interrupted(), len(samples), "ours")
+    found = map_cache(path)
+    assert found["stamp"].tobytes() == b"ours"
+    assert len(Metas(found["metas"])) == len(samples)
+    assert np.array_equal(found["masks"][4], samples[4]["mask"])
+    assert [entry.name for entry in folder.glob("*.part")] == []

@@ -153,7 +153,12 @@ def test_the_command_line_makes_the_same_picture(tmp_path):
         "--out",
         "o",
     ]
-    subprocess.run([*command, "--joints", "--style", "bone", "--precision", "float32"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(
+        [*command, "--joints", "--style", "bone", "--precision", "float32"],
+        cwd=tmp_path,
+        check=True,
+        timeout=120,
+    )
     pixels = decode_mask((tmp_path / "o" / "body.png").read_bytes())
     assert np.abs(pixels.astype(int) - pipeline(mask, style="bone").image).max() <= 2
     joints = json.loads((tmp_path / "o" / "body.joints.json").read_text())["joints"]
