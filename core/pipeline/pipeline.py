@@ -206,8 +206,10 @@ class MaskelPipeline:
                 name: Joint(float(x), float(y), float(c))
                 for name, (x, y), c in zip(JOINT_NAMES, places, confidence, strict=True)
             }
-        seen = traits(made, frame[None].to(self.device)) if self._familiarity is not None else None
-        familiarity = None if seen is None else float(self._familiarity.score(seen.cpu()))
+        familiarity: float | None = None
+        if self._familiarity is not None:
+            seen = traits(made, frame[None].to(self.device))
+            familiarity = None if seen is None else float(self._familiarity.score(seen.cpu()))
         return XrayOutput(image, layers[0], layers[1], found, doubt, familiarity)
 
 

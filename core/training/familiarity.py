@@ -45,7 +45,7 @@ def fit_familiarity(
 @torch.inference_mode()
 def answers(model: MaskTransformer, data: Path | str, split: str, count: int, batch: int) -> Tensor:
     """Traits of the answers to masks of a split: float32 (at most ``count``, D)."""
-    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
     device = torch.device("cpu")
     precision = choose_precision("auto", model, device)
     running = narrowed(model, precision)
