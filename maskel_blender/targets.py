@@ -68,7 +68,8 @@ def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]
 
     """
     wanted: dict[str, bpy.types.Object] = {}
-    everything = list(context.view_layer.objects)
+    # the view layer's own list lags behind objects that a script has just made
+    everything = list(context.scene.objects)
     for item in objects:
         for shown in _shown_for(item, everything):
             wanted.setdefault(shown.name_full, shown)
@@ -136,7 +137,9 @@ def _shown_for(item: bpy.types.Object, everything: list[bpy.types.Object]) -> li
     if ROLE_KEY in item:
         return []
     if item.type in MESH_TYPES:
-        return [item]
+        # what a render scatters over the vertices or faces of an object are that object's children
+        scattered = item.children if item.instance_type in ("VERTS", "FACES") else ()
+        return [item, *(other for other in scattered if other.type in MESH_TYPES)]
     found: list[bpy.types.Object] = []
     if item.type == "EMPTY" and item.instance_type == "COLLECTION" and item.instance_collection is not None:
         found.append(item)

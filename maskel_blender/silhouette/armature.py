@@ -60,7 +60,16 @@ def _armatures(
         placed = item.evaluated_get(depsgraph) if depsgraph else item
         to_world = np.array(placed.matrix_world, np.float64)
         to_world[:3, 3] -= to_world[:3, :3] @ np.array(source.instance_offset, np.float64)
-        return [(other, to_world) for other in source.all_objects if other.type == "ARMATURE"]
+        found = []
+        for other in source.all_objects:
+            if other.type == "ARMATURE":
+                found.append((other, to_world))
+            elif other.type == "EMPTY":
+                found += [
+                    (armature, to_world if inner is None else to_world @ inner)
+                    for armature, inner in _armatures(other, depsgraph)
+                ]
+        return found
     armature = armature_of(item)
     return [(armature, None)] if armature is not None else []
 

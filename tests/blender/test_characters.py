@@ -1,0 +1,332 @@
+"""Characters of every make: the silhouette against a Cycles render with the material overridden."""
+
+import math
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Matrix
+
+from benchmarks import blender_scene as bench
+from maskel_blender import targets
+from maskel_blender.silhouette.camera import find_camera
+from maskel_blender.silhouette.capture import capture
+from tests.blender import people
+
+LIMIT = 0.998
+
+
+@pytest.fixture
+def person(scene):
+    """Body and rig before a camera, at 320 x 400 pixels."""
+    body, rig = people.person(scene)
+    view(scene)
+    return body, rig
+
+
+def view(scene):
+    bench.add_camera(scene, location=(1.2, -4.5, 1.3))
+    bench.set_resolution(scene, 320, 400)
+
+
+def agrees(scene, objects, hidden=()):
+    """Compare with Cycles, which does not see `hidden`."""
+    options = targets.silhouette_options(scene)
+    silhouette = capture(scene, objects, find_camera(scene), options=options)
+    reference = bench.cycles_silhouette(scene, hidden=hidden) >= 0.5
+    assert reference.sum() > 2000
+    assert bench.iou(silhouette.mask >= 128, reference) >= LIMIT
+    return silhouette
+
+
+def of_armature(scene, rig):
+    scene.maskel.character.armature = rig
+    return targets.resolve(bpy.context, "ARMATURE")[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gltf", "fbx"])
+@pytest.mark.parametrize("make", ["BLENDER", "MIXAMO"])
+def test_imports(scene, tmp_path, kind, make):
+    _, rig = people.person(scene, getattr(people, make))
+    coat = people.ball(scene, "Coat", (0, 0, 1.3), 0.25, (1, 0.8, 1.2))
+    coat.parent = rig
+    rig.rotation_euler.z = 0.3
+    bpy.context.view_layer.update()
+    path = str(tmp_path / f"person.{'glb' if kind == 'gltf' else 'fbx'}")
+    if kind == "gltf":
+        bpy.ops.export_scene.gltf(filepath=path)
+    else:
+        bpy.ops.export_scene.fbx(filepath=path, add_leaf_bones=False)
+    scene = bench.empty_scene()
+    if kind == "gltf":
+        bpy.ops.import_scene.gltf(filepath=path)
+    else:
+        bpy.ops.import_scene.fbx(filepath=path)
+    view(scene)
+    (imported,) = [item for item in scene.objects if item.type == "ARMATURE"]
+    objects = of_armature(scene, imported)
+    assert sorted(item.name for item in objects) == ["Body", "Coat"]
+    assert agrees(scene, objects).side == "front"
+
+
+def test_clothes_and_strands(scene, person):
+    _body, rig = person
+    coat = people.ball(scene, "Coat", (0, 0, 1.25), 0.3)
+    coat.parent = rig
+    coat.modifiers.new("Solidify", "SOLIDIFY").thickness = 0.04
+    cap = people.ball(scene, "Cap", (0, 0, 1.75), 0.16)
+    cap.parent = rig
+    # strands never count, neither as particles nor as curves
+    strands = people.hair_curves(scene)
+    strands.parent = rig
+    cap.modifiers.new("Fur", "PARTICLE_SYSTEM")
+    fur = cap.particle_systems[0].settings
+    fur.type, fur.count, fur.hair_length = "HAIR", 200, 0.3
+    objects = of_armature(scene, rig)
+    assert sorted(item.name for item in objects) == ["Body", "Cap", "Coat"]
+    fur_on = cap.modifiers["Fur"]
+    whole = capture(scene, objects, scene.camera)
+    fur_on.show_render = False
+    whole_without_fur = agrees(scene, objects, hidden=[strands])
+    np.testing.assert_array_equal(whole.mask, whole_without_fur.mask)
+    for item in (coat, cap):
+        scene.maskel.character.left_out.add().object = item
+    bare = agrees(scene, of_armature(scene, rig), hidden=[strands, coat, cap])
+    assert bare.mask.sum() < 0.95 * whole.mask.sum()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_left_out_within_instances(scene, person, times):
+    body, rig = person
+    prop = people.ball(scene, "Prop", (0.7, 0, 1.0), 0.3)
+    source = bpy.data.collections.new("Source")
+    props = bpy.data.collections.new("Props")
+    source.children.link(props)
+    for item in (body, rig):
+        source.objects.link(item)
+        scene.collection.objects.unlink(item)
+    props.objects.link(prop)
+    scene.collection.objects.unlink(prop)
+    for _ in range(times):
+        empty = bpy.data.objects.new("Instance", None)
+        empty.instance_type, empty.instance_collection = "COLLECTION", source
+        source = bpy.data.collections.new("Outer")
+        source.objects.link(empty)
+    scene.collection.objects.link(empty)
+    empty.rotation_euler.z = math.radians(180)
+    bpy.context.view_layer.objects.active = empty
+    objects = targets.resolve(bpy.context, "ACTIVE")[1]
+    whole = agrees(scene, objects)
+    scene.maskel.character.left_out_collections.add().collection = props
+    prop.hide_render = True
+    bare = agrees(scene, objects)
+    assert bare.mask.sum() < 0.9 * whole.mask.sum()
+    prop.hide_render = False
+    np.testing.assert_array_equal(
+        capture(scene, objects, scene.camera, options=targets.silhouette_options(scene)).mask, bare.mask
+    )
+    assert bare.side == "back"
+
+
+def test_modifiers(scene, person):
+    body, rig = person
+    half = people.ball(scene, "Half", (0.2, 0, 0), 0.2, (1, 1, 2))
+    half.parent = rig
+    mirror = half.modifiers.new("Mirror", "MIRROR")
+    mirror.mirror_object = rig
+    subdivision = half.modifiers.new("Subdivision", "SUBSURF")
+    subdivision.levels, subdivision.render_levels = 0, 2
+    cutter = people.ball(scene, "Cutter", (0.05, -0.1, 1.35), 0.2)
+    cutter.hide_render = True
+    boolean = body.modifiers.new("Boolean", "BOOLEAN")
+    boolean.object, boolean.solver = cutter, "EXACT"
+    body.modifiers.new("Subdivision", "SUBSURF").render_levels = 1
+    before = capture(scene, [body, half], scene.camera).mask
+    assert bench.iou(before >= 128, agrees(scene, [body, half]).mask >= 128) == 1.0
+    body.modifiers.remove(boolean)
+    mirror.show_render = False
+    assert agrees(scene, [body, half]).mask.sum() != before.sum()
+
+
+def test_driven_shape_key(scene, person):
+    body, _ = person
+    body.shape_key_add(name="Basis")
+    fat = body.shape_key_add(name="Fat")
+    for point in fat.data:
+        point.co.x *= 1.6
+    before = agrees(scene, [body])
+    driver = fat.driver_add("value").driver
+    driver.type, driver.expression = "SCRIPTED", "frame / 10"
+    scene.frame_set(8)
+    assert agrees(scene, [body]).mask.sum() > 1.1 * before.mask.sum()
+
+
+def test_hidden_parts(scene, person):
+    body, _rig = person
+    whole = agrees(scene, [body])
+    # faces hidden in edit mode are rendered all the same, masked vertices are not
+    for face in body.data.polygons:
+        face.hide = True
+    np.testing.assert_array_equal(capture(scene, [body], scene.camera).mask, whole.mask)
+    mask = body.modifiers.new("Mask", "MASK")
+    mask.vertex_group, mask.invert_vertex_group = "head", True
+    assert agrees(scene, [body]).mask.sum() < 0.97 * whole.mask.sum()
+    body.visible_camera = False
+    ball = people.ball(scene, "Ball", (0, 0, 1), 0.3)
+    assert agrees(scene, [body, ball]).mask.sum() < 0.9 * whole.mask.sum()
+
+
+@pytest.mark.parametrize("scale", [(1.4, 0.6, 0.8), (-1.0, 1.0, 1.0), (0.7, -1.3, -1.0)])
+def test_uneven_and_negative_scale(scene, person, scale):
+    body, rig = person
+    rig.scale = scale
+    if scale[2] < 0:
+        rig.location.z = 1.8
+    rig.rotation_euler = (0.1, 0.2, 0.3)
+    silhouette = agrees(scene, [body])
+    if math.prod(scale) < 0:
+        # a mirrored character has its left on its right
+        assert silhouette.side == "unknown"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["instance", "linked", "override"])
+def test_linked_library(scene, person, tmp_path, way):
+    body, rig = person
+    held = bpy.data.collections.new("Held")
+    hero = bpy.data.collections.new("Hero")
+    cap = people.ball(scene, "Cap", (0, 0, 1.9), 0.2)
+    held.objects.link(cap)
+    cap.parent = rig
+    hero.children.link(held)
+    for item in (body, rig):
+        hero.objects.link(item)
+    path = str(tmp_path / "Bücher" / "hero.blend")
+    (tmp_path / "Bücher").mkdir()
+    bpy.data.libraries.write(path, {hero})
+    scene = bench.empty_scene()
+    view(scene)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.collections = ["Hero"]
+    hero = bpy.data.collections["Hero"]
+    if way == "instance":
+        empty = bpy.data.objects.new("Hero", None)
+        empty.instance_type, empty.instance_collection = "COLLECTION", hero
+        scene.collection.objects.link(empty)
+        bpy.context.view_layer.objects.active = empty
+        objects = targets.resolve(bpy.context, "ACTIVE")[1]
+    else:
+        scene.collection.children.link(hero)
+        if way == "override":
+            hero = hero.override_hierarchy_create(scene, bpy.context.view_layer, do_fully_editable=True)
+            for collection in list(scene.collection.children):
+                if collection.library is not None:
+                    scene.collection.children.unlink(collection)
+            (rig,) = [item for item in hero.all_objects if item.type == "ARMATURE"]
+            rig.pose.bones["upper_arm.R"].rotation_mode = "XYZ"
+            rig.pose.bones["upper_arm.R"].rotation_euler = (0.5, 0.4, 0.9)
+            bpy.context.view_layer.update()
+        rig = next(item for item in hero.all_objects if item.type == "ARMATURE")
+        objects = of_armature(scene, rig)
+        assert len(objects) == 2
+    whole = agrees(scene, objects)
+    assert whole.side == "front"
+    (held,) = [item for item in hero.children_recursive if item.name.startswith("Held")]
+    scene.maskel.character.left_out_collections.add().collection = held
+    bare = capture(scene, objects, scene.camera, options=targets.silhouette_options(scene))
+    assert bare.mask.sum() < 0.97 * whole.mask.sum()
+
+
+def test_geometry_nodes(scene, person):
+    body, _rig = person
+    tree = bpy.data.node_groups.new("Bigger", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    source, output = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+    shift, join, extrude = (
+        tree.nodes.new(f"GeometryNode{kind}") for kind in ("Transform", "JoinGeometry", "ExtrudeMesh")
+    )
+    instance = tree.nodes.new("GeometryNodeGeometryToInstance")
+    shift.inputs["Translation"].default_value = (0.5, 0.3, 0.0)
+    extrude.inputs["Offset Scale"].default_value = 0.02
+    tree.links.new(source.outputs[0], extrude.inputs["Mesh"])
+    tree.links.new(source.outputs[0], shift.inputs["Geometry"])
+    tree.links.new(shift.outputs[0], instance.inputs[0])
+    tree.links.new(extrude.outputs["Mesh"], join.inputs[0])
+    tree.links.new(instance.outputs[0], join.inputs[0])
+    tree.links.new(join.outputs[0], output.inputs[0])
+    before = capture(scene, [body], scene.camera)
+    body.modifiers.new("Nodes", "NODES").node_group = tree
+    assert agrees(scene, [body]).mask.sum() > 1.3 * before.mask.sum()
+
+
+def test_several_armatures(scene, person):
+    body, _rig = person
+    other, other_rig = people.person(scene)
+    other_rig.location = (0.6, 0.4, 0.0)
+    # one mesh deformed by both, in turn
+    second = body.modifiers.new("Second", "ARMATURE")
+    second.object = other_rig
+    assert [item.name for item in of_armature(scene, other_rig)] == [body.name, other.name]
+    assert agrees(scene, [body, other]).side == "front"
+    other_rig.rotation_euler.z = math.pi
+    # now the two look to opposite sides
+    assert agrees(scene, [body, other]).side == "unknown"
+
+
+def test_parented_to_bones(scene, person):
+    _body, rig = person
+    for bone, size in (("forearm.L", 0.12), ("head", 0.2)):
+        item = people.ball(scene, f"On {bone}", radius=size, scale=(1, 0.5, 1.5))
+        item.parent, item.parent_type, item.parent_bone = rig, "BONE", bone
+    shin = rig.pose.bones["shin.R"]
+    shin.rotation_mode, shin.rotation_euler = "XYZ", Euler((0.8, 0, 0))
+    assert len(of_armature(scene, rig)) == 3
+    agrees(scene, of_armature(scene, rig))
+
+
+def test_meshes_with_several_users(scene, person):
+    body, _rig = person
+    twin = bpy.data.objects.new("Twin", body.data)
+    scene.collection.objects.link(twin)
+    twin.matrix_world = Matrix.Translation((0.7, 0.3, 0)) @ Matrix.Diagonal((0.8, 0.8, 0.9, 1))
+    third = bpy.data.objects.new("Third", body.data)
+    scene.collection.objects.link(third)
+    third.location.x = -0.8
+    third.modifiers.new("Displace", "DISPLACE").strength = 0.05
+    agrees(scene, [body, twin, third])
+
+
+def test_instances_on_vertices(scene, person):
+    body, _rig = person
+    scale = people.ball(scene, "Scale", radius=0.05)
+    scale.parent = body
+    body.instance_type = "VERTS"
+    objects = targets.from_objects(bpy.context, [body])
+    for shown in (True, False):
+        body.show_instancer_for_render = shown
+        agrees(scene, objects)
+
+
+def test_particle_instances(scene, person):
+    body, _rig = person
+    leaf = people.ball(scene, "Leaf", (9, 9, 9), radius=0.3)
+    body.modifiers.new("Leaves", "PARTICLE_SYSTEM")
+    leaves = body.particle_systems[0].settings
+    leaves.type, leaves.count, leaves.render_type = "HAIR", 40, "OBJECT"
+    leaves.instance_object, leaves.particle_size = leaf, 0.2
+    before = capture(scene, [people.ball(scene, "Small", (0, 0, 1), 0.1)], scene.camera)
+    whole = agrees(scene, [body], hidden=[leaf, scene.objects["Small"]])
+    assert whole.mask.sum() > before.mask.sum()
+
+
+def test_in_pose_mode_and_rest_position(scene, person):
+    body, rig = person
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="POSE")
+    arm = rig.pose.bones["upper_arm.R"]
+    arm.rotation_mode, arm.rotation_euler = "XYZ", Euler((0, 0, 1.0))
+    posed = agrees(scene, [body])
+    rig.data.pose_position = "REST"
+    assert bench.iou(agrees(scene, [body]).mask >= 128, posed.mask >= 128) < 0.97
