@@ -30,9 +30,8 @@ def cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     found = [
         item for item in scene.objects if item.type == "CAMERA" and item.get(targets.ROLE_KEY) == ROLE_CAMERA
     ]
-    return sorted(
-        found, key=lambda item: (item.get(VIEW_KEY) not in _ORDER, str(item.get(VIEW_KEY)), item.name)
-    )
+    rank = {view: number for number, view in enumerate(_ORDER)}
+    return sorted(found, key=lambda item: (rank.get(item.get(VIEW_KEY), len(rank)), item.name))
 
 
 def place(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> list[str]:
