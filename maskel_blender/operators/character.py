@@ -30,12 +30,13 @@ class MASKEL_OT_leave_out(bpy.types.Operator):
     bl_idname = "maskel.leave_out"
     bl_label = "Leave out of Silhouettes"
     bl_options = {"REGISTER", "UNDO"}
+    REASON = "Select what is not body first"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Something must be selected that could count."""
         if not _candidates(context):
-            cls.poll_message_set("Select the meshes, curves or instances that are not body")
+            cls.poll_message_set(cls.REASON)
             return False
         return True
 

@@ -21,12 +21,13 @@ class MASKEL_OT_cameras_add(bpy.types.Operator):
     bl_idname = "maskel.cameras_add"
     bl_label = "Add Selected Cameras"
     bl_options = {"REGISTER", "UNDO"}
+    REASON = "Select cameras first"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """A camera must be selected."""
         if not _selected_cameras(context):
-            cls.poll_message_set("Select cameras first")
+            cls.poll_message_set(cls.REASON)
             return False
         return True
 
@@ -99,12 +100,13 @@ class MASKEL_OT_rigging_remove(bpy.types.Operator):
     bl_idname = "maskel.rigging_remove"
     bl_label = "Remove Rigging Cameras"
     bl_options = {"REGISTER", "UNDO"}
+    REASON = "No cameras are placed yet"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """There must be some."""
         if not rigging.cameras(context.scene):
-            cls.poll_message_set("The scene has no cameras of the rigging set")
+            cls.poll_message_set(cls.REASON)
             return False
         return True
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from ..operators.character import MASKEL_OT_leave_out
 from ..session import SESSION
-from .messages import error_box
+from .messages import error_box, explained_button
 
 
 class MASKEL_UL_left_out(bpy.types.UIList):
@@ -66,7 +67,7 @@ class MASKEL_PT_character(bpy.types.Panel):
 
 def _lists(layout: bpy.types.UILayout, character) -> None:
     layout.separator()
-    layout.operator("maskel.leave_out", icon="GHOST_DISABLED")
+    explained_button(layout, MASKEL_OT_leave_out, "GHOST_DISABLED")
     if character.left_out:
         layout.template_list(
             "MASKEL_UL_left_out", "objects", character, "left_out", character, "left_out_index", rows=2

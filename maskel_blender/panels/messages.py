@@ -20,3 +20,11 @@ def error_box(
     for text, icon in ((error.message, "ERROR"), (error.fix, "TOOL_SETTINGS")):
         for number, line in enumerate(textwrap.wrap(text, width)):
             box.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def explained_button(layout: bpy.types.UILayout, operator: type[bpy.types.Operator], icon: str) -> None:
+    """A button, and while it is greyed the operator's `REASON` under it."""
+    group, name = operator.bl_idname.split(".")
+    layout.operator(operator.bl_idname, icon=icon)
+    if not getattr(getattr(bpy.ops, group), name).poll():
+        layout.label(text=operator.REASON, icon="INFO")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
+from ..operators.views import MASKEL_OT_cameras_add, MASKEL_OT_rigging_remove
 from ..session import SESSION
 from ..views import rigging
+from .messages import explained_button
 
 
 class MASKEL_UL_cameras(bpy.types.UIList):
@@ -53,7 +55,7 @@ class MASKEL_PT_views(bpy.types.Panel):
                 column.label(text=name, icon="CAMERA_DATA" if scene.camera else "ERROR")
         elif views.source == "CHOSEN":
             column.template_list("MASKEL_UL_cameras", "", views, "cameras", views, "cameras_index", rows=3)
-            column.operator("maskel.cameras_add", icon="ADD")
+            explained_button(column, MASKEL_OT_cameras_add, "ADD")
             if views.cameras:
                 column.operator("maskel.cameras_remove", text="Clear the List", icon="X").index = -1
         elif views.source == "ALL":
@@ -71,7 +73,7 @@ def _rigging(layout: bpy.types.UILayout, views) -> None:
     layout.prop(views, "margin")
     layout.prop(views, "keep")
     layout.operator("maskel.rigging_add", icon="CAMERA_DATA")
-    layout.operator("maskel.rigging_remove", icon="TRASH")
+    explained_button(layout, MASKEL_OT_rigging_remove, "TRASH")
 
 
 CLASSES = (MASKEL_UL_cameras, MASKEL_PT_views)

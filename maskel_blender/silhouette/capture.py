@@ -74,7 +74,9 @@ def capture(
         raise SilhouetteError(
             "nothing_rendered",
             "A render would show nothing of the character.",
-            "Switch on the camera icon of its objects in the outliner, or pick others.",
+            "Take its body off the list in the panel Who."
+            if options.left_out
+            else "Switch on the camera icon of its objects in the outliner, or pick others.",
         )
     mask, nearest, farthest, cut = draw(view, parts, samples)
     if not mask.any():
@@ -91,7 +93,8 @@ def capture(
         # a camera of the rigging set knows where it stands, though the character may have no bones to tell by
         told = camera.get(SIDE_KEY, "")
         side = told if side == "unknown" and told in SIDES else side
-    return Silhouette(mask, view, nearest, farthest, side, _warnings(view, parts, mask, cut))
+    simulated = scene.rigidbody_world is not None and any(_is_rigid(item) for item in objects)
+    return Silhouette(mask, view, nearest, farthest, side, _warnings(view, parts, mask, cut, simulated))
 
 
 def _side(view: CameraView, parts: Sequence[Part], facing: Facing | None) -> str:
@@ -105,12 +108,21 @@ def _side(view: CameraView, parts: Sequence[Part], facing: Facing | None) -> str
 
 
 def _warnings(
-    view: CameraView, parts: Sequence[Part], mask: NDArray[np.uint8], cut: bool
+    view: CameraView, parts: Sequence[Part], mask: NDArray[np.uint8], cut: bool, simulated: bool
 ) -> tuple[SilhouetteWarning, ...]:
     area = view.region
     rendered = mask if view.cropped else mask[area.top : area.bottom, area.left : area.right]
     inside = not view.is_orthographic and _holds(parts, view.camera_to_world[:3, 3])
-    return check(rendered, view.camera, cut, inside)
+    return check(rendered, view.camera, cut, inside, simulated)
+
+
+def _is_rigid(item: bpy.types.Object | None) -> bool:
+    """Whether an object, or one that carries it, belongs to the rigid-body world, which only the user's own scene has."""
+    while item is not None:
+        if item.rigid_body is not None:
+            return True
+        item = item.parent
+    return False
 
 
 def _holds(parts: Sequence[Part], point: NDArray[np.float64]) -> bool:

@@ -65,7 +65,7 @@ def is_inside(point: FloatArray, points: FloatArray, triangles: NDArray[np.integ
 
 
 def check(
-    mask: NDArray[np.uint8], camera: str, cut: bool = False, inside: bool = False
+    mask: NDArray[np.uint8], camera: str, cut: bool = False, inside: bool = False, simulated: bool = False
 ) -> tuple[SilhouetteWarning, ...]:
     """Warnings about a silhouette.
 
@@ -74,9 +74,18 @@ def check(
         camera: Name of the camera.
         cut: Whether some of the body lies before the camera's near or behind its far plane.
         inside: Whether the camera is within the body.
+        simulated: Whether rigid-body physics moves the character.
 
     """
     found = []
+    if simulated:
+        found.append(
+            SilhouetteWarning(
+                "rigid_body",
+                "The character moves by rigid-body physics, which silhouettes do not follow.",
+                "Bake it first (Object > Rigid Body > Bake to Keyframes).",
+            )
+        )
     edges = cropped_edges(mask)
     if inside:
         found.append(

@@ -143,6 +143,10 @@ def _copy_settings(scene: bpy.types.Scene, temporary: bpy.types.Scene) -> None:
     temporary.frame_subframe = scene.frame_subframe
     temporary.gravity = scene.gravity
     temporary.use_gravity = scene.use_gravity
+    # drivers may look at custom properties of "the active scene"
+    for name, value in scene.items():
+        if isinstance(value, int | float | str):
+            temporary[name] = value
 
 
 def collect(depsgraph: bpy.types.Depsgraph, left_out: Container[str] = frozenset()) -> list[Part]:

@@ -20,6 +20,8 @@ _FEET = ("foot", "ankle", "足首")
 _ALIKE = 0.9
 """Bones of both sides must lie along one axis: length of their summed offsets over the sum of lengths."""
 _STEEP = math.sin(math.radians(60.0))
+_BETWEEN = math.radians(5.0)
+"""Nearer than this to the middle between two sides, neither is certain."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def facing_of(bones: Mapping[str, Bone]) -> Facing | None:
     rest = Facing(left, up, np.cross(left, up))
     if not _toes_point_along(rest.front, pairs):
         return None
-    turned = [_turned(rest, trunk) for pair in (arms, legs) if (trunk := _trunk(bones, pair[0][0]))]
+    trunks = [_trunk(bones, pairs[0][0]) for pairs in (arms, legs)]
+    turned = [_turned(rest, bone) for bone in trunks if bone and np.linalg.det(bone.posed[:3, :3]) > 0.0]
     if not turned or turned[0].front @ turned[-1].front <= 0.0:
         return None
     return Facing(*(_unit(sum(getattr(one, axis) for one in turned)) for axis in ("left", "up", "front")))
@@ -123,14 +126,17 @@ def side_seen(facing: Facing, to_camera: FloatArray) -> str:
         to_camera: (3,) direction from the character to the camera, any length.
 
     Returns:
-        ``front``, ``back``, ``left``, ``right``; ``unknown`` from steeply above or below.
+        ``front``, ``back``, ``left``, ``right``; ``unknown`` from steeply above or below, or half way between two sides.
 
     """
     direction = _unit(to_camera)
     if not abs(facing.up @ direction) <= _STEEP:
         return "unknown"
     yaw = math.atan2(facing.left @ direction, facing.front @ direction)
-    return ("front", "left", "back", "right")[round(yaw / (math.pi / 2)) % 4]
+    quarter = round(yaw / (math.pi / 2))
+    if abs(yaw - quarter * math.pi / 2) > math.pi / 4 - _BETWEEN:
+        return "unknown"
+    return ("front", "left", "back", "right")[quarter % 4]
 
 
 def _pairs(bones: Mapping[str, Bone], deforming: bool) -> dict[str, tuple[Bone, Bone]]:

@@ -9,6 +9,7 @@ from mathutils import Euler, Matrix
 
 from benchmarks import blender_scene as bench
 from maskel_blender import targets
+from maskel_blender.errors import SilhouetteError
 from maskel_blender.silhouette.camera import find_camera
 from maskel_blender.silhouette.capture import capture
 from tests.blender import people
@@ -127,6 +128,11 @@ def test_left_out_within_instances(scene, person, times):
         capture(scene, objects, scene.camera, options=targets.silhouette_options(scene)).mask, bare.mask
     )
     assert bare.side == "back"
+    scene.maskel.character.left_out.add().object = body
+    with pytest.raises(SilhouetteError) as caught:
+        capture(scene, objects, scene.camera, options=targets.silhouette_options(scene))
+    assert caught.value.code == "nothing_rendered"
+    assert "panel Who" in caught.value.fix
 
 
 def test_modifiers(scene, person):
@@ -332,3 +338,77 @@ def test_in_pose_mode_and_rest_position(scene, person):
     posed = agrees(scene, [body])
     rig.data.pose_position = "REST"
     assert bench.iou(agrees(scene, [body]).mask >= 128, posed.mask >= 128) < 0.97
+
+
+def test_driver_of_the_active_scene(scene, person):
+    body, _ = person
+    before = agrees(scene, [body])
+    scene["wide"] = 1.5
+    driver = body.driver_add("scale", 0).driver
+    driver.type, driver.expression = "SCRIPTED", "wide"
+    variable = driver.variables.new()
+    variable.name, variable.type = "wide", "CONTEXT_PROP"
+    variable.targets[0].data_path = '["wide"]'
+    bpy.context.view_layer.update()
+    assert agrees(scene, [body]).mask.sum() > 1.2 * before.mask.sum()
+
+
+def test_cloth_in_its_cache(scene, person):
+    body, _ = person
+    body.modifiers.clear()
+    before = agrees(scene, [body])
+    body.modifiers.new("Cloth", "CLOTH")
+    for frame in range(1, 9):
+        scene.frame_set(frame)
+    assert bench.iou(agrees(scene, [body]).mask >= 128, before.mask >= 128) < 0.95
+
+
+def test_metaballs_text_and_lattice(scene, person):
+    body, _ = person
+    balls = []
+    for i, name in enumerate(("Meta", "Meta.001")):
+        item = bpy.data.objects.new(name, bpy.data.metaballs.new(name))
+        element = item.data.elements.new()
+        element.co, element.radius = (0.3 * i, 0, 0), 0.4
+        item.location = (0.6, 0, 1.2)
+        scene.collection.objects.link(item)
+        balls.append(item)
+    letters = bpy.data.curves.new("Text", "FONT")
+    letters.body, letters.extrude = "Ab", 0.05
+    text = bpy.data.objects.new("Text", letters)
+    scene.collection.objects.link(text)
+    text.rotation_euler.x = math.pi / 2
+    cage = bpy.data.objects.new("Lattice", bpy.data.lattices.new("Lattice"))
+    scene.collection.objects.link(cage)
+    cage.scale, cage.location.z = (2, 2, 3), 1.0
+    for point in cage.data.points:
+        point.co_deform.x *= 1.5
+    body.modifiers.new("Lattice", "LATTICE").object = cage
+    bpy.context.view_layer.update()
+    agrees(scene, [body, text, *balls])
+
+
+def test_simplify_and_constraints(scene, person):
+    body, rig = person
+    body.modifiers.new("Subdivision", "SUBSURF").render_levels = 2
+    scene.render.use_simplify, scene.render.simplify_subdivision_render = True, 0
+    leader = bpy.data.objects.new("Leader", None)
+    scene.collection.objects.link(leader)
+    leader.location.x = 0.3
+    rig.constraints.new("COPY_LOCATION").target = leader
+    rig.pose.bones["upper_arm.L"].constraints.new("DAMPED_TRACK").target = scene.camera
+    rig.hide_render = rig.hide_viewport = True
+    bpy.context.view_layer.update()
+    agrees(scene, [body])
+
+
+def test_rigid_body_physics_is_warned_of(scene, person):
+    body, rig = person
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.rigidbody.world_add()
+    assert not capture(scene, [body], scene.camera).warnings
+    held = bpy.data.collections.new("Held")
+    scene.rigidbody_world.collection = held
+    held.objects.link(body)
+    bpy.context.view_layer.update()
+    assert [item.code for item in capture(scene, [body], scene.camera).warnings] == ["rigid_body"]

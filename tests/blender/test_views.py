@@ -67,8 +67,9 @@ def test_all_and_named(scene, person):
 def test_list_of_cameras(scene, person):
     scene.maskel.views.source = "CHOSEN"
     assert code(choose) == "no_camera"
-    with pytest.raises(RuntimeError, match="poll"):
+    with pytest.raises(RuntimeError, match="Select cameras first"):
         bpy.ops.maskel.cameras_add()
+    assert "Select cameras first" in draw("MASKEL_PT_views")
     fish = bench.add_camera(scene, "Fish")
     other = bench.add_camera(scene, "Other")
     for item in (fish, other, scene.objects["Camera"]):

@@ -69,8 +69,9 @@ def test_leave_out_and_count_again(scene, person):
     for name in ("Hair", "Coat"):
         people.ball(scene, name).parent = rig
     select(scene.camera)
-    with pytest.raises(RuntimeError, match="poll"):
+    with pytest.raises(RuntimeError, match="Select what is not body first"):
         bpy.ops.maskel.leave_out()
+    assert "Select what is not body first" in draw("MASKEL_PT_character")
     select(scene.objects["Hair"], scene.camera)
     active = bpy.context.view_layer.objects.active
     for _ in range(2):

@@ -49,6 +49,7 @@ def test_tiny_counts_the_longer_side():
 def test_inside_wins_over_cut():
     assert codes(body(), inside=True, cut=True) == ["camera_inside"]
     assert codes(body(), cut=True) == ["body_cut"]
+    assert codes(body(), simulated=True) == ["rigid_body"]
 
 
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)

@@ -115,6 +115,8 @@ def test_uncertain_is_none():
     assert facing_of(rig(toes=False)) is not None
     # legs alone say nothing about up
     assert facing_of({name: bone for name, bone in rig().items() if "arm" not in name}) is None
+    # a trunk without size has no direction
+    assert facing_of(rig(posed=np.diag([0.0, 0.0, 0.0, 1.0]))) is None
     # no common trunk, so nothing tells how the pose turns it
     loose = {name: Bone(name, "", bone.rest, bone.posed) for name, bone in rig().items()}
     assert facing_of(loose) is None
@@ -143,7 +145,7 @@ FACING = Facing(np.array([1.0, 0, 0]), np.array([0, 0, 1.0]), np.array([0, -1.0,
     [
         ((0, -5, 0), "front"), ((0, 5, 0), "back"), ((5, 0, 0), "left"), ((-5, 0, 0), "right"),
         ((2, -5, 1), "front"), ((5, -2, -1), "left"), ((-5, 2, 3), "right"), ((-1, 2, 0), "back"), ((1, 2, 0), "back"),
-        ((0, 0, 5), "unknown"), ((0, -1, -3), "unknown"),
+        ((0, 0, 5), "unknown"), ((1, -1, 0), "unknown"), ((1.1, 1, 0), "unknown"), ((0, -1, -3), "unknown"),
     ],
 )  # fmt: skip
 def test_side_seen(direction, side):
