@@ -78,14 +78,30 @@ def _facing(
     armature: bpy.types.Object, instance: np.ndarray | None, depsgraph: bpy.types.Depsgraph | None
 ) -> Facing | None:
     evaluated = armature.evaluated_get(depsgraph) if depsgraph else armature
-    resting = armature.data.pose_position == "REST"
-    bones = {}
-    for pose_bone in evaluated.pose.bones:
-        bone = pose_bone.bone
-        rest = np.array(bone.matrix_local, np.float64)
-        posed = rest if resting else np.array(pose_bone.matrix, np.float64)
-        parent = bone.parent.name if bone.parent else ""
-        bones[bone.name] = Bone(bone.name, parent, rest, posed, bone.use_deform)
-    facing = facing_of(bones)
+    bones, posed_bones = evaluated.data.bones, evaluated.pose.bones
+    rest = _matrices(bones, "matrix_local")
+    if armature.data.pose_position == "REST":
+        posed = dict(zip(bones.keys(), rest, strict=True))
+    else:
+        posed = dict(zip(posed_bones.keys(), _matrices(posed_bones, "matrix"), strict=True))
+    facing = facing_of(
+        {
+            bone.name: Bone(
+                bone.name,
+                bone.parent.name if bone.parent else "",
+                matrix,
+                posed.get(bone.name, matrix),
+                bone.use_deform,
+            )
+            for bone, matrix in zip(bones, rest, strict=True)
+        }
+    )
     to_world = np.array(evaluated.matrix_world, np.float64)
     return facing.moved(to_world if instance is None else instance @ to_world) if facing else None
+
+
+def _matrices(collection: bpy.types.bpy_prop_collection, name: str) -> np.ndarray:
+    """(N, 4, 4) float64 of a matrix property of each item; Blender keeps columns together."""
+    values = np.empty(len(collection) * 16, np.float32)
+    collection.foreach_get(name, values)
+    return values.reshape(-1, 4, 4).transpose(0, 2, 1).astype(np.float64)

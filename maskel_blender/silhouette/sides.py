@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,11 @@ _ARMS = ("arm", "shoulder", "shldr", "clavicle", "collar", "hand", "elbow", "wri
 _LEGS = ("leg", "thigh", "calf", "shin", "knee", "foot", "ankle", "toe", "足", "ひざ", "つま先")
 _TOES = ("toe", "ball", "つま先")
 _FEET = ("foot", "ankle", "足首")
+_FOUR_LEGS = {"front", "fore", "hind", "rear"}
 _ALIKE = 0.9
 """Bones of both sides must lie along one axis: length of their summed offsets over the sum of lengths."""
+_HANGING = 0.9
+"""Least cosine between legs and trunk in the rest pose."""
 _STEEP = math.sin(math.radians(60.0))
 _BETWEEN = math.radians(5.0)
 """Nearer than this to the middle between two sides, neither is certain."""
@@ -59,6 +63,7 @@ class Facing:
         return Facing(*(_unit(linear @ axis) for axis in (self.left, self.up, self.front)))
 
 
+@lru_cache(maxsize=8192)
 def split_side(name: str) -> tuple[str, str]:
     """Side and the rest of a bone's name, for the usual ways to name sides.
 
@@ -88,19 +93,21 @@ def facing_of(bones: Mapping[str, Bone]) -> Facing | None:
         bones: All bones by name.
 
     Returns:
-        None unless it is certain: there must be paired bones of arms and legs whose offsets agree, hanging on a common trunk,
-        and toes, where there are any, must point to the front.
+        None unless it is certain: there must be paired bones of arms and legs whose offsets agree, on a common trunk that the
+        legs hang down from, as they do not in beasts, and toes, where there are any, must point to the front.
 
     """
     pairs = _pairs(bones, deforming=True) or _pairs(bones, deforming=False)
     arms = [pair for key, pair in pairs.items() if _is(key, _ARMS)]
     # toes lie before the legs and would tilt the trunk
     legs = [pair for key, pair in pairs.items() if _is(key, _LEGS) and not _is(key, _TOES)]
-    if not arms or not legs:
+    if not arms or not legs or any(_FOUR_LEGS.intersection(key.split()) for key in pairs):
         return None
     offsets = [_head(left) - _head(right) for left, right in arms + legs]
     total, lengths = np.sum(offsets, axis=0), sum(float(np.linalg.norm(offset)) for offset in offsets)
     rise = _middle(arms) - _middle(legs)
+    if not _legs_hang(rise, legs):
+        return None
     if not np.linalg.norm(total) > _ALIKE * lengths or not np.linalg.norm(rise) > 0.0:
         return None
     left = _unit(total)
@@ -160,6 +167,14 @@ def _head(bone: Bone) -> FloatArray:
 
 def _middle(pairs: list[tuple[Bone, Bone]]) -> FloatArray:
     return np.mean([_head(bone) for pair in pairs for bone in pair], axis=0)
+
+
+def _legs_hang(rise: FloatArray, legs: list[tuple[Bone, Bone]]) -> bool:
+    """Whether the legs, from bone to bone, go down along the trunk's own axis, given from legs to arms."""
+    heads = {bone.name: _head(bone) for pair in legs for bone in pair}
+    steps = [heads[bone.name] - heads[bone.parent] for pair in legs for bone in pair if bone.parent in heads]
+    down = np.sum(steps, axis=0) if steps else np.zeros(3)
+    return bool(-down @ rise > _HANGING * np.linalg.norm(down) * np.linalg.norm(rise))
 
 
 def _toes_point_along(front: FloatArray, pairs: Mapping[str, tuple[Bone, Bone]]) -> bool:

@@ -1,14 +1,21 @@
-"""Rigged people with clothes and hair, for tests."""
+"""Rigged people with clothes and hair, and their silhouettes compared with Cycles, for tests."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from benchmarks import blender_scene as bench
+from maskel_blender import targets
+from maskel_blender.silhouette.camera import find_camera
+from maskel_blender.silhouette.capture import Silhouette, capture
+
+LEAST_IOU = 0.998
 BLENDER = {
     "hips": "hips", "spine": "spine", "head": "head", "arm": "upper_arm.L", "hand": "forearm.L",
     "leg": "thigh.L", "shin": "shin.L", "foot": "foot.L", "toe": "toe.L",
@@ -119,3 +126,26 @@ def hair_curves(scene: bpy.types.Scene, name: str = "Hair") -> bpy.types.Object:
     item = bpy.data.objects.new(name, curves)
     scene.collection.objects.link(item)
     return item
+
+
+def view(scene: bpy.types.Scene) -> None:
+    """A camera before them, 320 x 400 pixels."""
+    bench.add_camera(scene, location=(1.2, -4.5, 1.3))
+    bench.set_resolution(scene, 320, 400)
+
+
+def agrees(
+    scene: bpy.types.Scene, objects: list[bpy.types.Object], hidden: Sequence[bpy.types.Object] = ()
+) -> Silhouette:
+    """The silhouette, after comparing it with a Cycles render that does not see `hidden`."""
+    silhouette = capture(scene, objects, find_camera(scene), options=targets.silhouette_options(scene))
+    reference = bench.cycles_silhouette(scene, hidden=hidden) >= 0.5
+    assert reference.sum() > 2000
+    assert bench.iou(silhouette.mask >= 128, reference) >= LEAST_IOU
+    return silhouette
+
+
+def of_armature(scene: bpy.types.Scene, rig: bpy.types.Object) -> list[bpy.types.Object]:
+    """The character of an armature."""
+    scene.maskel.character.armature = rig
+    return targets.resolve(bpy.context, "ARMATURE")[1]

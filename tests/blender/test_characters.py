@@ -10,65 +10,17 @@ from mathutils import Euler, Matrix
 from benchmarks import blender_scene as bench
 from maskel_blender import targets
 from maskel_blender.errors import SilhouetteError
-from maskel_blender.silhouette.camera import find_camera
 from maskel_blender.silhouette.capture import capture
 from tests.blender import people
-
-LIMIT = 0.998
+from tests.blender.people import agrees, of_armature
 
 
 @pytest.fixture
 def person(scene):
     """Body and rig before a camera, at 320 x 400 pixels."""
     body, rig = people.person(scene)
-    view(scene)
+    people.view(scene)
     return body, rig
-
-
-def view(scene):
-    bench.add_camera(scene, location=(1.2, -4.5, 1.3))
-    bench.set_resolution(scene, 320, 400)
-
-
-def agrees(scene, objects, hidden=()):
-    """Compare with Cycles, which does not see `hidden`."""
-    options = targets.silhouette_options(scene)
-    silhouette = capture(scene, objects, find_camera(scene), options=options)
-    reference = bench.cycles_silhouette(scene, hidden=hidden) >= 0.5
-    assert reference.sum() > 2000
-    assert bench.iou(silhouette.mask >= 128, reference) >= LIMIT
-    return silhouette
-
-
-def of_armature(scene, rig):
-    scene.maskel.character.armature = rig
-    return targets.resolve(bpy.context, "ARMATURE")[1]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["gltf", "fbx"])
-@pytest.mark.parametrize("make", ["BLENDER", "MIXAMO"])
-def test_imports(scene, tmp_path, kind, make):
-    _, rig = people.person(scene, getattr(people, make))
-    coat = people.ball(scene, "Coat", (0, 0, 1.3), 0.25, (1, 0.8, 1.2))
-    coat.parent = rig
-    rig.rotation_euler.z = 0.3
-    bpy.context.view_layer.update()
-    path = str(tmp_path / f"person.{'glb' if kind == 'gltf' else 'fbx'}")
-    if kind == "gltf":
-        bpy.ops.export_scene.gltf(filepath=path)
-    else:
-        bpy.ops.export_scene.fbx(filepath=path, add_leaf_bones=False)
-    scene = bench.empty_scene()
-    if kind == "gltf":
-        bpy.ops.import_scene.gltf(filepath=path)
-    else:
-        bpy.ops.import_scene.fbx(filepath=path)
-    view(scene)
-    (imported,) = [item for item in scene.objects if item.type == "ARMATURE"]
-    objects = of_armature(scene, imported)
-    assert sorted(item.name for item in objects) == ["Body", "Coat"]
-    assert agrees(scene, objects).side == "front"
 
 
 def test_clothes_and_strands(scene, person):
@@ -196,54 +148,6 @@ def test_uneven_and_negative_scale(scene, person, scale):
     if math.prod(scale) < 0:
         # a mirrored character has its left on its right
         assert silhouette.side == "unknown"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("way", ["instance", "linked", "override"])
-def test_linked_library(scene, person, tmp_path, way):
-    body, rig = person
-    held = bpy.data.collections.new("Held")
-    hero = bpy.data.collections.new("Hero")
-    cap = people.ball(scene, "Cap", (0, 0, 1.9), 0.2)
-    held.objects.link(cap)
-    cap.parent = rig
-    hero.children.link(held)
-    for item in (body, rig):
-        hero.objects.link(item)
-    path = str(tmp_path / "Bücher" / "hero.blend")
-    (tmp_path / "Bücher").mkdir()
-    bpy.data.libraries.write(path, {hero})
-    scene = bench.empty_scene()
-    view(scene)
-    with bpy.data.libraries.load(path, link=True) as (_, wanted):
-        wanted.collections = ["Hero"]
-    hero = bpy.data.collections["Hero"]
-    if way == "instance":
-        empty = bpy.data.objects.new("Hero", None)
-        empty.instance_type, empty.instance_collection = "COLLECTION", hero
-        scene.collection.objects.link(empty)
-        bpy.context.view_layer.objects.active = empty
-        objects = targets.resolve(bpy.context, "ACTIVE")[1]
-    else:
-        scene.collection.children.link(hero)
-        if way == "override":
-            hero = hero.override_hierarchy_create(scene, bpy.context.view_layer, do_fully_editable=True)
-            for collection in list(scene.collection.children):
-                if collection.library is not None:
-                    scene.collection.children.unlink(collection)
-            (rig,) = [item for item in hero.all_objects if item.type == "ARMATURE"]
-            rig.pose.bones["upper_arm.R"].rotation_mode = "XYZ"
-            rig.pose.bones["upper_arm.R"].rotation_euler = (0.5, 0.4, 0.9)
-            bpy.context.view_layer.update()
-        rig = next(item for item in hero.all_objects if item.type == "ARMATURE")
-        objects = of_armature(scene, rig)
-        assert len(objects) == 2
-    whole = agrees(scene, objects)
-    assert whole.side == "front"
-    (held,) = [item for item in hero.children_recursive if item.name.startswith("Held")]
-    scene.maskel.character.left_out_collections.add().collection = held
-    bare = capture(scene, objects, scene.camera, options=targets.silhouette_options(scene))
-    assert bare.mask.sum() < 0.97 * whole.mask.sum()
 
 
 def test_geometry_nodes(scene, person):

@@ -1,6 +1,7 @@
 """Which side of a character a camera sees, for rigs of several makes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from maskel_blender.silhouette.sides import Bone, Facing, facing_of, side_seen, 
 
 # trunk, arm, leg, foot, toe: how several programs name the same bones, left side
 MAKES = {
-    "blender": ("spine", "upper_arm.L", "thigh.L", "foot.L", "toe.L"),
+    "blender": ("spine", "forearm.L", "thigh.L", "foot.L", "toe.L"),
     "rigify": ("DEF-spine.003", "DEF-upper_arm.L.001", "DEF-thigh.L", "DEF-foot.L", "DEF-toe.L"),
     "mixamo": ("mixamorig:Hips", "mixamorig:LeftArm", "mixamorig:LeftUpLeg", "mixamorig:LeftFoot", "mixamorig:LeftToeBase"),
     "unreal": ("pelvis", "upperarm_l", "thigh_l", "foot_l", "ball_l"),
@@ -67,6 +68,12 @@ def rig(make="blender", space=None, posed=None, toes=True, swapped=False):
     return bones
 
 
+def shifted(matrix, offset):
+    moved = matrix.copy()
+    moved[:3, 3] += offset
+    return moved
+
+
 @pytest.mark.parametrize("make", MAKES)
 def test_names_of_several_makes(make):
     for name in MAKES[make][1:]:
@@ -117,6 +124,14 @@ def test_uncertain_is_none():
     assert facing_of({name: bone for name, bone in rig().items() if "arm" not in name}) is None
     # a trunk without size has no direction
     assert facing_of(rig(posed=np.diag([0.0, 0.0, 0.0, 1.0]))) is None
+    # a beast: its arms are before its legs, not above them
+    beast = {
+        name: replace(bone, rest=shifted(bone.rest, (0, -0.8, -0.5))) if "arm" in name else bone
+        for name, bone in rig(toes=False).items()
+    }
+    assert facing_of(beast) is None
+    front = {name.replace("thigh", "front_thigh"): bone for name, bone in rig().items() if "thigh" in name}
+    assert facing_of(rig() | {name: replace(bone, name=name) for name, bone in front.items()}) is None
     # no common trunk, so nothing tells how the pose turns it
     loose = {name: Bone(name, "", bone.rest, bone.posed) for name, bone in rig().items()}
     assert facing_of(loose) is None
@@ -125,15 +140,15 @@ def test_uncertain_is_none():
     twisted = turn(170) @ bones["spine"].rest
     bones["chest"] = Bone("chest", "spine", bones["spine"].rest, twisted)
     for side in (".L", ".R"):
-        arm = bones[f"upper_arm{side}"]
+        arm = bones[f"forearm{side}"]
         bones[arm.name] = Bone(arm.name, "chest", arm.rest, turn(170) @ arm.rest)
     assert facing_of(bones) is None
 
 
 def test_a_loop_of_parents_ends():
     bones = rig()
-    bones["upper_arm.L"] = Bone("upper_arm.L", "thigh.L", *(bones["upper_arm.L"].rest,) * 2)
-    bones["thigh.L"] = Bone("thigh.L", "upper_arm.L", *(bones["thigh.L"].rest,) * 2)
+    bones["forearm.L"] = Bone("forearm.L", "thigh.L", *(bones["forearm.L"].rest,) * 2)
+    bones["thigh.L"] = Bone("thigh.L", "forearm.L", *(bones["thigh.L"].rest,) * 2)
     assert facing_of(bones) is None
 
 
