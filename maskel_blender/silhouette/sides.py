@@ -101,7 +101,8 @@ def facing_of(bones: Mapping[str, Bone]) -> Facing | None:
     arms = [pair for key, pair in pairs.items() if _is(key, _ARMS)]
     # toes lie before the legs and would tilt the trunk
     legs = [pair for key, pair in pairs.items() if _is(key, _LEGS) and not _is(key, _TOES)]
-    if not arms or not legs or any(_FOUR_LEGS.intersection(key.split()) for key in pairs):
+    four_legs = any(_is(key, _LEGS) and _FOUR_LEGS.intersection(key.split()) for key in pairs)
+    if not arms or not legs or four_legs:
         return None
     offsets = [_head(left) - _head(right) for left, right in arms + legs]
     total, lengths = np.sum(offsets, axis=0), sum(float(np.linalg.norm(offset)) for offset in offsets)

@@ -12,7 +12,7 @@ from maskel_blender.silhouette.sides import Bone, Facing, facing_of, side_seen, 
 MAKES = {
     "blender": ("spine", "forearm.L", "thigh.L", "foot.L", "toe.L"),
     "rigify": ("DEF-spine.003", "DEF-upper_arm.L.001", "DEF-thigh.L", "DEF-foot.L", "DEF-toe.L"),
-    "mixamo": ("mixamorig:Hips", "mixamorig:LeftArm", "mixamorig:LeftUpLeg", "mixamorig:LeftFoot", "mixamorig:LeftToeBase"),
+    "mixamo": ("mixamorig:Hips", "mixamorig:LeftForeArm", "mixamorig:LeftUpLeg", "mixamorig:LeftFoot", "mixamorig:LeftToeBase"),
     "unreal": ("pelvis", "upperarm_l", "thigh_l", "foot_l", "ball_l"),
     "biped": ("Bip01 Pelvis", "Bip01 L UpperArm", "Bip01 L Thigh", "Bip01 L Foot", "Bip01 L Toe0"),
     "daz": ("hip", "lShldrBend", "lThighBend", "lFoot", "lToe"),
