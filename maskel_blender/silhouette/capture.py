@@ -112,7 +112,8 @@ def _warnings(
 ) -> tuple[SilhouetteWarning, ...]:
     area = view.region
     rendered = mask if view.cropped else mask[area.top : area.bottom, area.left : area.right]
-    inside = not view.is_orthographic and _holds(parts, view.camera_to_world[:3, 3])
+    # around a camera within the body some of it lies behind the lens
+    inside = cut and not view.is_orthographic and _holds(parts, view.camera_to_world[:3, 3])
     return check(rendered, view.camera, cut, inside, simulated)
 
 
