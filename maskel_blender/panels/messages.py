@@ -1,4 +1,4 @@
-"""Errors in the panel: what went wrong, and what to do."""
+"""Errors and warnings in the panel: what went wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import textwrap
 import bpy
 
 from ..errors import MaskelError
+from ..silhouette.checks import SilhouetteWarning
 
 
-def error_box(layout: bpy.types.UILayout, context: bpy.types.Context, error: MaskelError) -> None:
+def error_box(
+    layout: bpy.types.UILayout, context: bpy.types.Context, error: MaskelError | SilhouetteWarning
+) -> None:
     """Wrapped to the region's width: the message, then the fix."""
     box = layout.box()
     scale = context.preferences.system.ui_scale
@@ -17,3 +20,11 @@ def error_box(layout: bpy.types.UILayout, context: bpy.types.Context, error: Mas
     for text, icon in ((error.message, "ERROR"), (error.fix, "TOOL_SETTINGS")):
         for number, line in enumerate(textwrap.wrap(text, width)):
             box.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def explained_button(layout: bpy.types.UILayout, operator: type[bpy.types.Operator], icon: str) -> None:
+    """A button, and while it is greyed the operator's `REASON` under it."""
+    group, name = operator.bl_idname.split(".")
+    layout.operator(operator.bl_idname, icon=icon)
+    if not getattr(getattr(bpy.ops, group), name).poll():
+        layout.label(text=operator.REASON, icon="INFO")
