@@ -68,8 +68,7 @@ def lay_double(
 
 def show_empty(empty: bpy.types.Object, opacity: float, over: bool) -> None:
     """Opacity, and whether meshes may hide it."""
-    colour = empty.color
-    empty.color = (colour[0], colour[1], colour[2], opacity)
+    empty.color = (*tuple(empty.color)[:3], opacity)
     empty.empty_image_depth = "FRONT" if over else "DEFAULT"
 
 

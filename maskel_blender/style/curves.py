@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Layer = NDArray[np.float32]
+Layer = NDArray[np.floating]
 
 DARKEST = 8 / 255
 """Darkest grey inside the body, so that it never looks like the outside, which is 0."""

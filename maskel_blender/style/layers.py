@@ -36,11 +36,12 @@ class Layers:
 
     def integrals(self, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Bone and soft tissue of some rows as a full pixel would hold them: float32 (h, W) each."""
-        whole = np.maximum(self.mask[rows].astype(np.float32) / 255, 1 / 255)
-        return (
-            self.bone[rows] * np.float32(self.bone_scale) / whole,
-            self.soft[rows] * np.float32(self.soft_scale) / whole,
+        whole = np.maximum(self.mask[rows].astype(np.float32), 1) / 255
+        bone, soft = (
+            (layer[rows].astype(np.float32) * scale / whole).astype(np.float32)
+            for layer, scale in ((self.bone, self.bone_scale), (self.soft, self.soft_scale))
         )
+        return bone, soft
 
 
 def from_answer(layers: Mapping[str, Layer], mask: NDArray[np.uint8]) -> Layers | None:
