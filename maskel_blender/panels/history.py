@@ -46,9 +46,7 @@ class MASKEL_UL_results(bpy.types.UIList):
             for image in images
         ]
         flags = [self.bitflag_filter_item if keep else 0 for keep in shown]
-        order = sorted(
-            range(len(images)), key=lambda i: (shown[i], str(images[i].get("maskel_time", ""))), reverse=True
-        )
+        order = sorted(range(len(images)), key=lambda i: (shown[i], results.age(images[i])), reverse=True)
         places = [0] * len(images)
         for place, i in enumerate(order):
             places[i] = place

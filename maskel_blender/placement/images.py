@@ -11,6 +11,10 @@ import bpy
 
 from ..errors import MaskelError
 
+STAMP = "maskel_painted"
+"""On a picture: what its file was painted from and how."""
+_decoded: dict[int, str] = {}
+
 
 def new_image(name: str, png: bytes, colorspace: str = "sRGB") -> bpy.types.Image:
     """A packed image.
@@ -31,13 +35,33 @@ def new_image(name: str, png: bytes, colorspace: str = "sRGB") -> bpy.types.Imag
     return image
 
 
-def set_png(image: bpy.types.Image, png: bytes) -> None:
-    """Exchange the file of a packed image; whatever shows the image shows the new one."""
+def set_png(image: bpy.types.Image, png: bytes, stamp: str = "") -> None:
+    """Exchange the file of a packed image; whatever shows the image shows the new one.
+
+    Args:
+        image: The image.
+        png: Its new file.
+        stamp: What tells this file from the image's others.
+
+    """
     image.pack(data=png, data_len=len(png))
+    if stamp:
+        image[STAMP] = stamp
+    _decode_again(image)
+
+
+def refresh(image: bpy.types.Image) -> None:
+    """Have the file decoded again if it is not the one that was decoded last."""
+    if _decoded.get(image.session_uid) != image.get(STAMP):
+        _decode_again(image)
+
+
+def _decode_again(image: bpy.types.Image) -> None:
     # not reload(): that would look for a file on disk first
     image.buffers_free()
     image.gl_free()
     image.update_tag()
+    _decoded[image.session_uid] = str(image.get(STAMP, ""))
 
 
 def png_of(image: bpy.types.Image) -> bytes:

@@ -19,7 +19,7 @@ from ..style.paint import paint
 from ..targets import ROLE_KEY
 from . import background, plane, reference, visibility
 from .frame import Frame
-from .images import new_image, png_of, set_png
+from .images import STAMP, new_image, png_of, set_png
 from .look import Look
 from .material import give_material, is_ours, set_opacity
 from .picture import in_full_frame
@@ -41,9 +41,8 @@ from .state import quietly, read_look, write_look
 
 FRAME = "maskel_view"
 NUMBER = "maskel_number"
-_PAINTED = "maskel_painted"
 _LAID = "maskel_laid"
-_NOT_TOLD = (ROLE_KEY, FRAME, _PAINTED, "maskel_hidden", "maskel_hid")
+_NOT_TOLD = (ROLE_KEY, FRAME, STAMP, "maskel_hidden", "maskel_hid")
 """On the picture, and no part of the provenance."""
 
 
@@ -71,7 +70,12 @@ class Made:
 def all_results() -> list[bpy.types.Image]:
     """Pictures that something shows, newest first."""
     found = [image for image in bpy.data.images if is_picture(image) and is_placed(image)]
-    return sorted(found, key=lambda image: str(image.get("maskel_time", "")), reverse=True)
+    return sorted(found, key=age, reverse=True)
+
+
+def age(image: bpy.types.Image) -> tuple[str, int]:
+    """Sorts results from the oldest to the newest."""
+    return str(image.get("maskel_time", "")), int(image.get(NUMBER, 1))
 
 
 def is_placed(image: bpy.types.Image) -> bool:
@@ -134,7 +138,7 @@ def add(
     image[ROLE_KEY] = ROLE_PICTURE
     image[SOURCE][ROLE_KEY] = ROLE_LAYERS if made.has_layers else ROLE_GREY
     image[FRAME] = made.frame.to_json()
-    for key in ("maskel_familiarity", _PAINTED):
+    for key in ("maskel_familiarity", STAMP):
         if key in image:
             del image[key]
     for key, value in made.provenance.items():
@@ -259,8 +263,9 @@ def _repaint(image: bpy.types.Image, frame: Frame, look: Look) -> None:
     """Paint the picture from its source, if anything of it has changed."""
     style = image.maskel.style
     whole = look.placement == "BACKGROUND" and frame.view.cropped
-    wanted = repr((style, look.shown, look.bone_colour, look.soft_colour, whole))
-    if image.get(_PAINTED) == wanted:
+    made = (image.get("maskel_time"), image.get("maskel_mask_sha256"))
+    wanted = repr((style, look.shown, look.bone_colour, look.soft_colour, whole, *made))
+    if image.get(STAMP) == wanted:
         return
     source = png_of(image[SOURCE])
     if has_layers(image):
@@ -270,8 +275,7 @@ def _repaint(image: bpy.types.Image, frame: Frame, look: Look) -> None:
         pixels = decode_rgba(source)
     if whole:
         pixels = in_full_frame(pixels, frame.view.region, frame.view.frame_width, frame.view.frame_height)
-    set_png(image, encode_png(pixels, level=1, text=as_text(dict(image.items()))))
-    image[_PAINTED] = wanted
+    set_png(image, encode_png(pixels, level=1, text=as_text(dict(image.items()))), wanted)
 
 
 def _object(image: bpy.types.Image, scene: bpy.types.Scene, look: Look) -> bpy.types.Object:

@@ -69,9 +69,14 @@ def copy_hiding(old: bpy.types.Object, new: bpy.types.Object) -> None:
         new[_HID] = old[_HID]
 
 
-def follow_camera(scene: bpy.types.Scene) -> None:
-    """Hide what wants to be seen by its own camera only, and show it when the scene looks through that."""
-    camera = scene.camera.name if scene.camera is not None else ""
+def follow_camera(scene: bpy.types.Scene, camera: str) -> None:
+    """Hide what wants to be seen by its own camera only, and show it when the scene looks through that.
+
+    Args:
+        scene: Whose results.
+        camera: Name of the camera the scene looks through; "" for none.
+
+    """
     for image in bpy.data.images:
         if is_picture(image) and image.library is None:
             items = placed_objects(image)

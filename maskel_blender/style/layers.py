@@ -67,7 +67,9 @@ def from_answer(layers: Mapping[str, Layer], mask: NDArray[np.uint8]) -> Layers 
 def encode(layers: Layers) -> bytes:
     """One PNG: red bone, green soft tissue, blue the silhouette; the scales as text."""
     pixels = np.dstack([layers.bone, layers.soft, layers.mask.astype(np.uint16) * 257])
-    return encode_png(pixels, level=1, text={_SCALES: f"{layers.bone_scale!r} {layers.soft_scale!r}"})
+    return encode_png(
+        pixels, level=1, text={_SCALES: f"{float(layers.bone_scale)!r} {float(layers.soft_scale)!r}"}
+    )
 
 
 def decode(data: bytes) -> Layers:
