@@ -449,3 +449,16 @@ def test_presets(scene, character, server, tmp_path, monkeypatch):
 def _folder(path):
     path.mkdir(parents=True, exist_ok=True)
     return str(path)
+
+
+def test_a_background_of_a_part_keeps_its_detail(scene, character, server):
+    render = scene.render
+    render.use_border = render.use_crop_to_border = True
+    render.border_min_x, render.border_max_x, render.border_min_y, render.border_max_y = 0.25, 0.75, 0.0, 1.0
+    bpy.ops.maskel.generate(size=1000, placement="BACKGROUND")
+    (image,) = pictures()
+    assert tuple(image.size) == (300 * 2, 400 * 2)
+    alpha = pixels_of(image)[..., 3]
+    assert not alpha[:, :150].any() and not alpha[:, 450:].any() and alpha.any()
+    image.maskel.look.placement = "PLANE"
+    assert tuple(image.size) == (300, 800)

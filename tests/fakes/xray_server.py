@@ -111,7 +111,8 @@ class Handler(BaseHTTPRequestHandler):
         xray = (mask * 0.6).astype("uint8")
         if b"size" in form or "size" in form:
             step = max(1, round(max(mask.shape) / int(form["size"])))
-            xray = xray[::step, ::step].copy()
+            times = max(1, int(form["size"]) // max(mask.shape))
+            xray = xray[::step, ::step].repeat(times, 0).repeat(times, 1)
         if form.get("format") != b"json":
             return self._send(200, "image/png", encode_png(xray))
         bone, soft = layers_of(xray)
