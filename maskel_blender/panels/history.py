@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ..placement import results, visibility
-from ..placement.roles import is_picture
 from ..provenance import is_doubtful
 from ..settings.result import chosen_result
 
@@ -41,10 +40,8 @@ class MASKEL_UL_results(bpy.types.UIList):
         """Only results that something shows."""
         images = list(getattr(data, name))
         wanted = self.filter_name.lower()
-        shown = [
-            is_picture(image) and results.is_placed(image) and wanted in image.name.lower()
-            for image in images
-        ]
+        found = set(results.all_results())
+        shown = [image in found and wanted in image.name.lower() for image in images]
         flags = [self.bitflag_filter_item if keep else 0 for keep in shown]
         order = sorted(range(len(images)), key=lambda i: (shown[i], results.age(images[i])), reverse=True)
         places = [0] * len(images)

@@ -31,10 +31,10 @@ from .roles import (
     ROLE_PICTURE,
     ROLE_PLANE,
     SOURCE,
-    is_picture,
     placed_objects,
     results_collection,
     role,
+    scenes_of_pictures,
     slots_of,
 )
 from .state import quietly, read_look, write_look
@@ -69,8 +69,7 @@ class Made:
 
 def all_results() -> list[bpy.types.Image]:
     """Pictures that something shows, newest first."""
-    found = [image for image in bpy.data.images if is_picture(image) and is_placed(image)]
-    return sorted(found, key=age, reverse=True)
+    return sorted(scenes_of_pictures(), key=age, reverse=True)
 
 
 def age(image: bpy.types.Image) -> tuple[str, int]:
@@ -78,18 +77,16 @@ def age(image: bpy.types.Image) -> tuple[str, int]:
     return str(image.get("maskel_time", "")), int(image.get(NUMBER, 1))
 
 
-def is_placed(image: bpy.types.Image) -> bool:
-    """Whether an object or a camera's background shows it, be that hidden or not."""
-    return any(True for _ in slots_of(image)) or any(item.users_scene for item in placed_objects(image))
-
-
 def versions(image: bpy.types.Image) -> list[bpy.types.Image]:
     """A result and all others of the same scene, camera and character, oldest first."""
-    key = _key(image)
-    return sorted(
-        (other for other in all_results() if _key(other) == key and other.library == image.library),
-        key=lambda other: int(other.get(NUMBER, 1)),
-    )
+    scenes = scenes_of_pictures()
+    key = _key(image, scenes.get(image))
+    same = [
+        other
+        for other, scene in scenes.items()
+        if _key(other, scene) == key and other.library == image.library
+    ]
+    return sorted(same, key=lambda other: int(other.get(NUMBER, 1)))
 
 
 def placement_of(image: bpy.types.Image) -> str:
@@ -176,7 +173,7 @@ def apply(
             f'"{image.name}" is linked from another file.',
             "Change it there, or make it local first.",
         )
-    scene = scene or scene_of(image)
+    scene = scene or scenes_of_pictures().get(image)
     if scene is None:
         raise MaskelError(
             "not_placed", f'No scene shows "{image.name}" any more.', "Generate the X-ray again."
@@ -229,33 +226,23 @@ def delete(image: bpy.types.Image) -> None:
         show_version(rest[-1])
 
 
-def scene_of(image: bpy.types.Image) -> bpy.types.Scene | None:
-    """The scene that shows a result."""
-    for item in placed_objects(image):
-        if item.users_scene:
-            return item.users_scene[0]
-    cameras = {camera for camera, _ in slots_of(image)}
-    for scene in bpy.data.scenes:
-        camera = scene.objects.get(str(image.get("maskel_camera", "")))
-        if camera is not None and camera.data in cameras:
-            return scene
-    return None
-
-
 def has_layers(image: bpy.types.Image) -> bool:
     """Whether a result can be toned anew."""
     return role(image.get(SOURCE)) == ROLE_LAYERS
 
 
-def _key(image: bpy.types.Image) -> tuple[str, str, str]:
-    scene = scene_of(image)
+def _key(image: bpy.types.Image, scene: bpy.types.Scene | None) -> tuple[str, str, str]:
     camera, target = str(image.get("maskel_camera", "")), str(image.get("maskel_target", ""))
-    return scene.name if scene is not None else "", camera, target
+    return scene.name_full if scene is not None else "", camera, target
 
 
 def _latest(scene: bpy.types.Scene, made: Made) -> bpy.types.Image | None:
-    key = (scene.name, made.frame.view.camera, made.target)
-    found = [image for image in all_results() if image.library is None and _key(image) == key]
+    key = (scene.name_full, made.frame.view.camera, made.target)
+    found = [
+        image
+        for image, shown_in in scenes_of_pictures().items()
+        if image.library is None and _key(image, shown_in) == key
+    ]
     return max(found, key=lambda image: int(image.get(NUMBER, 1)), default=None)
 
 

@@ -40,7 +40,24 @@ def is_picture(image: bpy.types.Image | None) -> bool:
 
 def placed_objects(image: bpy.types.Image) -> list[bpy.types.Object]:
     """Plane or Empty that shows a result."""
-    return [item for item in bpy.data.objects if role(item) in PLACED and item.get(PICTURE) == image]
+    return [item for item in bpy.data.objects if item.get(PICTURE) == image and role(item) in PLACED]
+
+
+def scenes_of_pictures() -> dict[bpy.types.Image, bpy.types.Scene]:
+    """All results that something shows, and where: one pass through the file, however many results it has."""
+    found: dict[bpy.types.Image, bpy.types.Scene] = {}
+    for item in bpy.data.objects:
+        picture = item.get(PICTURE)
+        if picture is not None and role(item) in PLACED and item.users_scene:
+            found.setdefault(picture, item.users_scene[0])
+    for scene in bpy.data.scenes:
+        for name in {image["maskel_camera"] for image in bpy.data.images if is_picture(image)}:
+            camera = scene.objects.get(name)
+            if camera is not None and camera.type == "CAMERA":
+                for slot in camera.data.background_images:
+                    if is_picture(slot.image):
+                        found.setdefault(slot.image, scene)
+    return found
 
 
 def slots_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .roles import is_picture, placed_objects, slots_of
+from .roles import placed_objects, scenes_of_pictures, slots_of
 
 OLDER, CAMERA, ASKED = "older", "camera", "asked"
 """Reasons: a newer version is shown; the scene looks through another camera; the user asked for it in the panel."""
@@ -77,9 +77,7 @@ def follow_camera(scene: bpy.types.Scene, camera: str) -> None:
         camera: Name of the camera the scene looks through; "" for none.
 
     """
-    for image in bpy.data.images:
-        if is_picture(image) and image.library is None:
-            items = placed_objects(image)
-            if items and scene in items[0].users_scene:
-                only = image.maskel.look.only_camera
-                set_reason(image, CAMERA, only and image.get("maskel_camera") != camera)
+    for image, shown_in in scenes_of_pictures().items():
+        if shown_in == scene and image.library is None:
+            away = image.maskel.look.only_camera and image.get("maskel_camera") != camera
+            set_reason(image, CAMERA, away and image.maskel.look.placement != "BACKGROUND")
