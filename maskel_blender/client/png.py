@@ -217,7 +217,9 @@ def _decode(data: bytes, wanted_depth: int, wanted_colour: int) -> NDArray:
     lines = np.frombuffer(raw, np.uint8).reshape(height, width * step + 1)
     kinds, coded = lines[:, 0], lines[:, 1:]
     if kinds.min() == 2 == kinds.max():
-        pixels = np.cumsum(coded, axis=0, dtype=np.uint8)
+        pixels = coded.copy()
+        for row in range(1, height):
+            pixels[row] += pixels[row - 1]
     else:
         # filters work on the bytes of neighbouring pixels of the same rank, so each rank is a picture of its own
         pixels = np.empty_like(coded)

@@ -34,11 +34,13 @@ class Layers:
     bone_scale: float
     soft_scale: float
 
-    def integrals(self, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Bone and soft tissue of some rows as a full pixel would hold them: float32 (h, W) each."""
-        whole = np.maximum(self.mask[rows].astype(np.float32), 1) / 255
+    def integrals(
+        self, rows: slice, columns: slice = slice(None)
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Bone and soft tissue of a part as full pixels would hold them: float32 (h, w) each."""
+        whole = np.maximum(self.mask[rows, columns].astype(np.float32), 1) / 255
         bone, soft = (
-            (layer[rows].astype(np.float32) * scale / whole).astype(np.float32)
+            (layer[rows, columns].astype(np.float32) * scale / whole).astype(np.float32)
             for layer, scale in ((self.bone, self.bone_scale), (self.soft, self.soft_scale))
         )
         return bone, soft

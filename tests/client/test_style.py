@@ -16,6 +16,7 @@ def random_layers(seed, shape=(300, 90)):
     """Layers as the server sends them: cut to a mask with soft edges, up to the skull's rim and the trunk's depth."""
     draw = np.random.default_rng(seed)
     mask = draw.choice(np.array([0, 1, 90, 255], np.uint8), shape)
+    mask[:, :7] = mask[:, 80:] = 0
     cover = mask / 255
     bone, soft = (draw.uniform(0, most, shape) * cover for most in (4.0, 9.0))
     scales = bone.max() / 65535, soft.max() / 65535
@@ -113,3 +114,9 @@ def test_layers_of_an_answer():
     other = Layer(encode_png(pixels[:2]), 0.5)
     with pytest.raises(ClientError):
         from_answer({"bone": layer, "soft": other}, mask)
+
+
+def test_nobody():
+    layers = random_layers(7)
+    empty = Layers(layers.bone, layers.soft, np.zeros_like(layers.mask), 1.0, 1.0)
+    assert not paint(empty, "dxa").any()
