@@ -125,13 +125,13 @@ def add(
         background.background_camera(scene, made.frame.view.camera)
     number = int(before.get(NUMBER, 1)) + 1 if before is not None and keep else 1
     if before is None or keep:
-        name = f"X-ray {made.target} {made.frame.view.camera}" + (f" v{number}" if number > 1 else "")
-        image = new_image(name, made.source_png)
-        image[SOURCE] = new_image(f"{name} layers", made.source_png, "Non-Color")
-        image[NUMBER] = number
+        image = _new_picture(made, number)
     else:
         image = before
-        set_png(image[SOURCE], made.source_png)
+        if image.get(SOURCE) is None:
+            image[SOURCE] = new_image(f"{image.name} layers", made.source_png, "Non-Color")
+        else:
+            set_png(image[SOURCE], made.source_png)
     image[ROLE_KEY] = ROLE_PICTURE
     image[SOURCE][ROLE_KEY] = ROLE_LAYERS if made.has_layers else ROLE_GREY
     image[FRAME] = made.frame.to_json()
@@ -164,7 +164,7 @@ def apply(
         What `add` returns.
 
     Raises:
-        MaskelError: ``linked``, ``not_placed``, or those of `background_camera` and `png_of`.
+        MaskelError: ``linked``, ``not_placed``, ``damaged``, or those of `background_camera` and `png_of`.
 
     """
     if image.library is not None:
@@ -179,7 +179,7 @@ def apply(
             "not_placed", f'No scene shows "{image.name}" any more.', "Generate the X-ray again."
         )
     look = read_look(image.maskel.look)
-    frame = Frame.from_json(image[FRAME])
+    frame = _frame(image)
     camera = (
         background.background_camera(scene, frame.view.camera) if look.placement == "BACKGROUND" else None
     )
@@ -231,6 +231,30 @@ def has_layers(image: bpy.types.Image) -> bool:
     return role(image.get(SOURCE)) == ROLE_LAYERS
 
 
+def _new_picture(made: Made, number: int) -> bpy.types.Image:
+    name = f"X-ray {made.target} {made.frame.view.camera}" + (f" v{number}" if number > 1 else "")
+    image = new_image(name, made.source_png)
+    image[SOURCE] = new_image(f"{name} layers", made.source_png, "Non-Color")
+    image[NUMBER] = number
+    return image
+
+
+def _frame(image: bpy.types.Image) -> Frame:
+    try:
+        return Frame.from_json(str(image.get(FRAME, "")))
+    except ValueError:
+        raise MaskelError(
+            "damaged", f'"{image.name}" has lost where it belongs.', "Generate the X-ray again."
+        ) from None
+
+
+def _source(image: bpy.types.Image) -> bytes:
+    source = image.get(SOURCE)
+    if source is None:
+        raise MaskelError("damaged", f'"{image.name}" has lost its layers.', "Generate the X-ray again.")
+    return png_of(source)
+
+
 def _key(image: bpy.types.Image, scene: bpy.types.Scene | None) -> tuple[str, str, str]:
     camera, target = str(image.get("maskel_camera", "")), str(image.get("maskel_target", ""))
     return scene.name_full if scene is not None else "", camera, target
@@ -254,7 +278,7 @@ def _repaint(image: bpy.types.Image, frame: Frame, look: Look) -> None:
     wanted = repr((style, look.shown, look.bone_colour, look.soft_colour, whole, *made))
     if image.get(STAMP) == wanted:
         return
-    source = png_of(image[SOURCE])
+    source = _source(image)
     if has_layers(image):
         pixels = paint(layer_files.decode(source), style, look.shown, look.bone_colour, look.soft_colour)
         image["maskel_style"] = style

@@ -6,8 +6,12 @@ import bpy
 
 from ..errors import MaskelError
 from ..placement import results, state
+from ..placement.roles import scenes_of_pictures
 from ..session import SESSION
 from .choices import DEPTHS, KEEP, LAYERS, PLACEMENTS, STYLES
+
+_OURS = ("linked", "not_placed", "damaged", "unpacked", "camera_gone", "camera_linked")
+"""Errors of showing a result otherwise, which another choice makes good."""
 
 
 def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -17,7 +21,8 @@ def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
         return
     try:
         results.apply(image)
-        SESSION.error = None
+        if SESSION.error is not None and SESSION.error.code in _OURS:
+            SESSION.error = None
     except MaskelError as error:
         SESSION.error = error
         placed = results.placement_of(image)
@@ -90,10 +95,11 @@ class MaskelPicture(bpy.types.PropertyGroup):
 
 
 def chosen_result(settings: bpy.types.PropertyGroup) -> bpy.types.Image | None:
-    """The result the panels speak of: the one picked in the history, else the newest."""
-    found = results.all_results()
-    named = next((image for image in found if image.name_full == settings.chosen), None)
-    return named or (found[0] if found else None)
+    """The result the panels speak of: the one picked in the history, else the scene's newest, else the file's."""
+    scenes = scenes_of_pictures()
+    named = next((image for image in scenes if image.name_full == settings.chosen), None)
+    own = [image for image, scene in scenes.items() if scene == settings.id_data]
+    return named or max(own or scenes, key=results.age, default=None)
 
 
 def _index(_self: bpy.types.WindowManager) -> int:

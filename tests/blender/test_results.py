@@ -8,6 +8,7 @@ from benchmarks import blender_scene as bench
 from maskel_blender.client.png import read_text
 from maskel_blender.placement import results, visibility
 from maskel_blender.session import SESSION
+from maskel_blender.settings.result import chosen_result
 from maskel_blender.style.layers import decode
 from maskel_blender.style.paint import paint
 
@@ -462,3 +463,31 @@ def test_a_background_of_a_part_keeps_its_detail(scene, character, server):
     assert not alpha[:, :150].any() and not alpha[:, 450:].any() and alpha.any()
     image.maskel.look.placement = "PLANE"
     assert tuple(image.size) == (300, 800)
+
+
+def test_what_the_user_broke_is_told(result):
+    bpy.data.images.remove(result["maskel_source"])
+    assert not results.has_layers(result)
+    result.maskel.style = "bone"
+    assert SESSION.error.code == "damaged"
+    result["maskel_view"] = "{}"
+    result.maskel.look.opacity = 0.5
+    assert SESSION.error.code == "damaged"
+    assert bpy.ops.maskel.generate() == {"FINISHED"}
+    result.maskel.style = "inverted"
+    assert SESSION.error is None
+    np.testing.assert_array_equal(pixels_of(result), paint(layers_of(result), "inverted"))
+
+
+def test_each_scene_has_its_own(result, character):
+    other = bpy.data.scenes.new("Other")
+    other.collection.objects.link(character)
+    bench.add_camera(other)
+    bench.set_resolution(other, 100, 100)
+    with bpy.context.temp_override(scene=other, view_layer=other.view_layers[0]):
+        other.view_layers[0].objects.active = character
+        bpy.ops.maskel.generate()
+    assert len(pictures()) == len(placed()) == 2
+    assert [len(item.users_scene) for item in placed()] == [1, 1]
+    assert chosen_result(bpy.context.scene.maskel.result) == result
+    assert chosen_result(other.maskel.result) != result
