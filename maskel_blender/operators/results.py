@@ -10,6 +10,7 @@ from ..errors import MaskelError
 from ..placement import results, visibility
 from ..placement.images import png_of
 from ..placement.roles import is_picture
+from ..placement.state import quietly, read_look, write_look
 from ..session import SESSION
 from ..settings.result import chosen_result
 from .redraw import redraw
@@ -177,8 +178,6 @@ class MASKEL_OT_result_save(_ResultOperator, bpy.types.Operator):
 
 def use_again(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
     """Copy a result's settings to the scene: style, look, size, and its camera if it is still there."""
-    from ..placement.state import quietly, read_look, write_look
-
     settings = scene.maskel
     write_look(settings.result.look, read_look(image.maskel.look))
     with quietly():
