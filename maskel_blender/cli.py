@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
             stem = bpy.path.clean_name(prepared.silhouette.view.camera)
             # on disk before in the scene: what was made is not lost
             (output / f"{stem}.mask.png").write_bytes(prepared.request.mask_png)
-            (output / f"{stem}.xray.png").write_bytes(answer.image_png)
+            (output / f"{stem}.xray.png").write_bytes(workflow.signed_png(prepared, answer))
             plane = workflow.place(prepared, answer)
             print(f"maskel: {plane.name}: {output / f'{stem}.xray.png'}")
         except (MaskelError, OSError) as error:

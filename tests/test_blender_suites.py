@@ -119,13 +119,16 @@ def test_one_version():
 
 
 def test_pure_parts_never_import_bpy():
-    for folder in ("client", "backend"):
+    for folder in ("client", "backend", "style"):
         for file in (REPOSITORY / "maskel_blender" / folder).glob("*.py"):
             assert "import bpy" not in file.read_text(encoding="utf-8"), file
     for file in (
         "errors.py",
         "jobs.py",
         "session.py",
+        "provenance.py",
+        "placement/frame.py",
+        "placement/look.py",
         "placement/picture.py",
         "silhouette/raster.py",
         "silhouette/view.py",

@@ -7,8 +7,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from .answer import Joint, Layer, XrayAnswer
+
+__all__ = ["STYLES", "VIEWS", "Health", "Joint", "Layer", "XrayAnswer", "XrayRequest"]
+
 STYLES = ("dxa", "radiograph", "bone", "inverted")
 """Display styles of the server, the default first."""
+
+VIEWS = ("unknown", "front", "back", "left", "right")
+"""From where the character is seen, as the server names it."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,15 @@ class XrayRequest:
         mask_png: The silhouette as an 8-bit grey PNG, 255 = body.
         style: One of `STYLES`.
         size: Longer side of the answer in pixels; 0 = the mask's size.
+        view: One of `VIEWS`.
+        joints: Whether joints are wanted too.
     """
 
     mask_png: bytes
     style: str = STYLES[0]
     size: int = 0
+    view: str = VIEWS[0]
+    joints: bool = False
 
     @property
     def mask_sha256(self) -> str:
@@ -32,9 +43,14 @@ class XrayRequest:
 
     def fields(self) -> dict[str, str]:
         """Form fields of the HTTP call, without the mask."""
-        fields = {"style": self.style, "format": "png"}
+        # JSON brings the layers, from which every style is toned without the server
+        fields = {"style": self.style, "format": "json"}
         if self.size:
             fields["size"] = str(self.size)
+        if self.view != VIEWS[0]:
+            fields["view"] = self.view
+        if self.joints:
+            fields["joints"] = "true"
         return fields
 
     def to_json(self) -> str:
@@ -45,24 +61,13 @@ class XrayRequest:
     def from_json(cls, text: str) -> XrayRequest:
         """Inverse of `to_json`."""
         values = json.loads(text)
-        return cls(base64.b64decode(values["mask_png"]), str(values["style"]), int(values["size"]))
-
-
-@dataclass(frozen=True)
-class XrayAnswer:
-    """The X-ray and where it comes from.
-
-    Args:
-        image_png: 8-bit grey PNG, bone bright, 0 outside the body.
-        model: Model id.
-        version: Server version.
-        seconds: Time of inference; 0 if the server does not say.
-    """
-
-    image_png: bytes
-    model: str
-    version: str
-    seconds: float
+        return cls(
+            base64.b64decode(values["mask_png"]),
+            str(values["style"]),
+            int(values["size"]),
+            str(values["view"]),
+            bool(values["joints"]),
+        )
 
 
 @dataclass(frozen=True)

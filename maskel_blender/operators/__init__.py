@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from . import character, generate, server, views
+from . import character, generate, presets, results, server, views
 
-CLASSES = (*character.CLASSES, *views.CLASSES, *generate.CLASSES, *server.CLASSES)
+CLASSES = (
+    *character.CLASSES,
+    *views.CLASSES,
+    *generate.CLASSES,
+    *results.CLASSES,
+    *presets.CLASSES,
+    *server.CLASSES,
+)

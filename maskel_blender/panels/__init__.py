@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from . import character, main, server, views
+from . import character, history, main, result, server, views
 
-CLASSES = (*main.CLASSES, *character.CLASSES, *views.CLASSES, *server.CLASSES)
+CLASSES = (
+    *main.CLASSES,
+    *character.CLASSES,
+    *views.CLASSES,
+    *result.CLASSES,
+    *history.CLASSES,
+    *server.CLASSES,
+)

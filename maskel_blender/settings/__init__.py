@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import character, scene, views
+from . import character, result, scene, views
+from .result import MaskelPicture
 from .scene import MaskelSettings
 
 CLASSES = (
     *character.CLASSES,
     *views.CLASSES,
+    *result.CLASSES,
     *scene.CLASSES,
 )
 
-__all__ = ["CLASSES", "MaskelSettings"]
+__all__ = ["CLASSES", "MaskelPicture", "MaskelSettings"]

@@ -7,6 +7,7 @@ import bpy
 from .. import compat
 from .character import CharacterSettings
 from .choices import STYLES, TARGETS
+from .result import MaskelResultSettings
 from .views import ViewSettings
 
 
@@ -38,6 +39,7 @@ class MaskelSettings(bpy.types.PropertyGroup):
         max=8192,
         description="Longer side of the X-ray in pixels; 0 takes the render resolution",
     )
+    result: bpy.props.PointerProperty(type=MaskelResultSettings)
 
 
 CLASSES = (MaskelSettings,)

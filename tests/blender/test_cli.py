@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 
 from maskel_blender.cli import DONE, SOME_FAILED, WRONG_USE, run
-from maskel_blender.client.png import decode_png
+from maskel_blender.client.png import decode_png, read_text
 
 
 def test_writes_pictures_and_file(scene, character, server, tmp_path):
@@ -26,6 +26,9 @@ def test_writes_pictures_and_file(scene, character, server, tmp_path):
     )
     mask = decode_png((tmp_path / "new" / "out" / "Camera.mask.png").read_bytes())
     xray = decode_png((tmp_path / "new" / "out" / "Camera.xray.png").read_bytes())
+    told = read_text((tmp_path / "new" / "out" / "Camera.xray.png").read_bytes())
+    assert (told["MaSkel model"], told["MaSkel style"]) == ("fake", "inverted")
+    assert "Not for medical use" in told["Disclaimer"]
     assert mask.shape == xray.shape == (400, 300)
     np.testing.assert_array_equal(xray, (mask * 0.6).astype(np.uint8))
     assert server.forms[0]["style"] == b"inverted"

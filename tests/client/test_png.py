@@ -6,7 +6,15 @@ import zlib
 import numpy as np
 import pytest
 
-from maskel_blender.client.png import decode_png, encode_png
+from maskel_blender.client.png import (
+    add_text,
+    decode_png,
+    decode_png16,
+    decode_png48,
+    decode_rgba,
+    encode_png,
+    read_text,
+)
 from maskel_blender.errors import ClientError
 
 
@@ -75,8 +83,66 @@ def test_damage_is_a_typed_error():
 
 
 @pytest.mark.parametrize(
-    "pixels", [np.zeros((0, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((4, 4, 3), np.uint8)]
+    "pixels",
+    [
+        np.zeros((0, 4), np.uint8),
+        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4), np.int16),
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((4, 4, 4), np.uint16),
+        np.zeros(4, np.uint8),
+    ],
 )
 def test_wrong_pixels(pixels):
     with pytest.raises(ValueError, match="uint8"):
         encode_png(pixels)
+
+
+def test_sixteen_bits_as_the_server_writes_them():
+    image = np.random.default_rng(4).integers(0, 65536, (33, 21), dtype=np.uint16)
+    smooth = np.add.outer(np.arange(40, dtype=np.uint16) * 1500, np.arange(50, dtype=np.uint16) * 100)
+    for pixels in (image, smooth, smooth[:1], smooth[:, :1]):
+        np.testing.assert_array_equal(decode_png16(encode_png(pixels)), pixels)
+        pil = pytest.importorskip("PIL.Image")
+        import io
+
+        np.testing.assert_array_equal(np.asarray(pil.open(io.BytesIO(encode_png(pixels)))), pixels)
+        buffer = io.BytesIO()
+        pil.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+        np.testing.assert_array_equal(decode_png16(buffer.getvalue()), pixels)
+
+
+def test_colours_come_back():
+    draw = np.random.default_rng(5)
+    deep, flat = (
+        draw.integers(0, 65536, (9, 14, 3), dtype=np.uint16),
+        draw.integers(0, 256, (9, 14, 4), dtype=np.uint8),
+    )
+    np.testing.assert_array_equal(decode_png48(encode_png(deep)), deep)
+    np.testing.assert_array_equal(decode_rgba(encode_png(flat)), flat)
+    for decode, data in ((decode_png, encode_png(deep)), (decode_png16, encode_png(flat))):
+        with pytest.raises(ClientError):
+            decode(data)
+
+
+def test_text_in_the_file():
+    image = np.full((5, 4), 77, np.uint8)
+    text = {"Software": "MaSkel", "MaSkel camera": "カメラ é", "Comment": "Größe"}
+    data = encode_png(image, text=text)
+    assert read_text(data) == text
+    more = add_text(data, {"Disclaimer": "Not for medical use"})
+    assert read_text(more) == text | {"Disclaimer": "Not for medical use"}
+    np.testing.assert_array_equal(decode_png(more), image)
+    pil = pytest.importorskip("PIL.Image")
+    import io
+
+    with pil.open(io.BytesIO(more)) as opened:
+        opened.load()
+        assert opened.text == text | {"Disclaimer": "Not for medical use"}
+    for keyword in ("", "x" * 80, "a\0b"):
+        with pytest.raises(ValueError, match="keyword"):
+            encode_png(image, text={keyword: ""})
+    with pytest.raises(ClientError):
+        add_text(b"no picture", {})
+    with pytest.raises(ClientError):
+        read_text(data[:-20])

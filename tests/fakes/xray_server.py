@@ -7,6 +7,7 @@ scripted by `Faults`, as a program by the environment variable MASKEL_FAKE_FAULT
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import secrets
@@ -21,9 +22,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import numpy as np
+
 from maskel_blender.client.png import decode_png, encode_png
 
 MODEL, VERSION = "fake", "9.9.9"
+SCALE = 1e-4
+
+
+def layers_of(xray):
+    """Line integrals that follow the mask's coverage: soft tissue all over, bone in every other band of rows."""
+    cover = xray.astype("float64") / max(int(xray.max()), 1)
+    bands = ((np.arange(xray.shape[0]) // 8) % 2)[:, None]
+    return [(value * cover / SCALE).round().astype("uint16") for value in (2.0 * bands, 3.0)]
 
 
 @dataclass
@@ -38,6 +49,8 @@ class Faults:
     raw: tuple[int, str, bytes] | None = None
     truncate: bool = False
     starting_calls: int = 0
+    familiarity: float | None = 0.9
+    without_layers: bool = False
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -98,8 +111,26 @@ class Handler(BaseHTTPRequestHandler):
         xray = (mask * 0.6).astype("uint8")
         if b"size" in form or "size" in form:
             step = max(1, round(max(mask.shape) / int(form["size"])))
-            xray = xray[::step, ::step].copy()
-        return self._send(200, "image/png", encode_png(xray))
+            times = max(1, int(form["size"]) // max(mask.shape))
+            xray = xray[::step, ::step].repeat(times, 0).repeat(times, 1)
+        if form.get("format") != b"json":
+            return self._send(200, "image/png", encode_png(xray))
+        bone, soft = layers_of(xray)
+        answer = {
+            "model": MODEL,
+            "version": VERSION,
+            "seconds": 0.01,
+            "image": base64.b64encode(encode_png(xray)).decode(),
+            "layers": {
+                name: {"png": base64.b64encode(encode_png(layer)).decode(), "scale": SCALE}
+                for name, layer in (("bone", bone), ("soft", soft))
+            },
+            "joints": {"pelvis": {"x": 10.0, "y": 20.0, "confidence": 0.9}},
+            "familiarity": faults.familiarity,
+        }
+        if faults.without_layers:
+            del answer["layers"]
+        return self._json(200, answer)
 
     def _json(self, status, values):
         self._send(status, "application/json", json.dumps(values).encode())
