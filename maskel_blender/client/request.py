@@ -5,10 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import uuid
+from dataclasses import asdict, dataclass, field
 
 STYLES = ("dxa", "radiograph", "bone", "inverted")
 """Display styles of the server, the default first."""
+
+PRIORITIES = ("preview", "normal", "batch")
+"""What is made first when several wait."""
+
+
+def new_job() -> str:
+    """A name for a job that no other has."""
+    return uuid.uuid4().hex
 
 
 @dataclass(frozen=True)
@@ -19,11 +28,15 @@ class XrayRequest:
         mask_png: The silhouette as an 8-bit grey PNG, 255 = body.
         style: One of `STYLES`.
         size: Longer side of the answer in pixels; 0 = the mask's size.
+        priority: One of `PRIORITIES`.
+        job: Names the work, so that asking again joins it or gets its kept answer; says nothing about the picture.
     """
 
     mask_png: bytes
     style: str = STYLES[0]
     size: int = 0
+    priority: str = "normal"
+    job: str = field(default_factory=new_job, compare=False)
 
     @property
     def mask_sha256(self) -> str:
@@ -35,6 +48,9 @@ class XrayRequest:
         fields = {"style": self.style, "format": "png"}
         if self.size:
             fields["size"] = str(self.size)
+        if self.priority != "normal":
+            # servers that do not know the field refuse it
+            fields["priority"] = self.priority
         return fields
 
     def to_json(self) -> str:
@@ -45,7 +61,13 @@ class XrayRequest:
     def from_json(cls, text: str) -> XrayRequest:
         """Inverse of `to_json`."""
         values = json.loads(text)
-        return cls(base64.b64decode(values["mask_png"]), str(values["style"]), int(values["size"]))
+        return cls(
+            base64.b64decode(values["mask_png"]),
+            str(values["style"]),
+            int(values["size"]),
+            str(values["priority"]),
+            str(values["job"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,10 +89,41 @@ class XrayAnswer:
 
 @dataclass(frozen=True)
 class Health:
-    """Answer of the open health call."""
+    """Answer of the open health call.
+
+    Args:
+        status: ``starting``, ``ready``, ``idle`` (the next X-ray loads the model), ``draining`` or ``failed``.
+        version: Version of the server.
+        api: Newest contract it speaks.
+        model: Model id; "" while it loads.
+        device: Where the model computes; "" while it loads.
+        api_min: Oldest contract it speaks.
+        error: Why it failed: code, message, fix; None unless it says so.
+    """
 
     status: str
     version: str
     api: int
     model: str
     device: str
+    api_min: int
+    error: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """How a server fares; None is what it does not tell.
+
+    Args:
+        health: Who it is and how it is.
+        memory_bytes: Main memory of its process.
+        device_memory_bytes: Memory on its graphics card.
+        waiting: X-rays that wait.
+        running: X-rays in the making.
+    """
+
+    health: Health
+    memory_bytes: int | None = None
+    device_memory_bytes: int | None = None
+    waiting: int | None = None
+    running: int | None = None
