@@ -12,7 +12,7 @@ from .backend.process import Backend
 from .client.base import Client
 from .client.http import HttpClient
 from .client.request import XrayAnswer, XrayRequest
-from .errors import Cancelled, MaskelError
+from .errors import Cancelled, ClientError, MaskelError
 
 START_SECONDS = 120.0
 
@@ -132,9 +132,22 @@ class Job:
         self._state = JobState.CANCELLED if cancelled else JobState.FAILED
 
     def _work(self) -> XrayAnswer:
+        try:
+            return self._ask()
+        except ClientError as error:
+            gone = error.code in ("no_server", "connection_lost") and isinstance(
+                self._options.server, OwnServer
+            )
+            if not gone or self._cancelled.is_set() or not self._backend.lost():
+                raise
+        # our server has ended in the middle: once more, under the same name, so that a kept answer is found
+        self._state = JobState.WAITING_FOR_SERVER
+        return self._ask()
+
+    def _ask(self) -> XrayAnswer:
         options = self._options
         if isinstance(options.server, OwnServer):
-            self._backend.start(options.server.command)
+            self._backend.start(options.server.command, options.server.published)
             address, token = self._backend.wait_ready(START_SECONDS, self._cancelled.is_set)
         else:
             address, token = options.server.address, options.server.token
