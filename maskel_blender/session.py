@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .backend.process import Backend
 from .errors import MaskelError
 from .jobs import Job
+from .silhouette.checks import SilhouetteWarning
 
 
 @dataclass
@@ -17,6 +18,8 @@ class Session:
     job: Job | None = None
     error: MaskelError | None = None
     message: str = ""
+    warnings: tuple[SilhouetteWarning, ...] = ()
+    """Of the last silhouette."""
 
     @property
     def busy(self) -> bool:

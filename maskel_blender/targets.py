@@ -8,28 +8,33 @@ import bpy
 
 from .errors import TargetError
 from .silhouette.evaluate import MESH_TYPES
+from .silhouette.options import DEFAULT_OPTIONS, SilhouetteOptions
 
 ROLE_KEY = "maskel_role"
 """Custom property that marks objects MaSkel made; they are never part of a silhouette."""
 
 
 def resolve(
-    context: bpy.types.Context, target: str, collection: str = ""
+    context: bpy.types.Context, target: str, collection: str = "", armature: str = ""
 ) -> tuple[str, list[bpy.types.Object]]:
     """Objects of the character.
 
     Args:
         context: Where active object, selection and view layer come from.
-        target: ``ACTIVE`` (an armature or an empty stands for its meshes), ``SELECTED`` or ``COLLECTION``.
+        target: ``ACTIVE`` (an armature or an empty stands for its meshes), ``SELECTED``, ``COLLECTION`` or ``ARMATURE``.
         collection: Name of the collection for ``COLLECTION``.
+        armature: Name of the armature for ``ARMATURE``; "" for the one in the scene's settings.
 
     Returns:
         A name for the character, and its objects.
 
     Raises:
-        TargetError: ``no_target``, ``no_collection`` or ``hidden_target``.
+        TargetError: ``no_target``, ``no_collection``, ``no_armature``, ``hidden_target`` or ``all_left_out``.
 
     """
+    if target == "ARMATURE":
+        rig = _armature(context.scene, armature)
+        return rig.name, from_objects(context, [rig])
     if target == "COLLECTION":
         chosen = bpy.data.collections.get(collection)
         if chosen is None:
@@ -54,7 +59,14 @@ def resolve(
 
 
 def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
-    """What stands for the given objects in a silhouette, without those a render of the view layer leaves out."""
+    """What stands for the given objects in a silhouette.
+
+    Objects that a render of the view layer leaves out, and those the scene's settings leave out of silhouettes, are dropped.
+
+    Raises:
+        TargetError: ``no_target``, ``hidden_target`` or ``all_left_out``.
+
+    """
     wanted: dict[str, bpy.types.Object] = {}
     everything = list(context.view_layer.objects)
     for item in objects:
@@ -74,7 +86,50 @@ def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]
             "The character is hidden in renders.",
             "Switch on the camera icon of its objects and collections in the outliner.",
         )
-    return usable
+    away = left_out(context.scene)
+    body = [item for item in usable if item.name_full not in away]
+    if not body:
+        raise TargetError(
+            "all_left_out",
+            "All of the character is left out of silhouettes.",
+            "Take its body off the list in the panel Who.",
+        )
+    return body
+
+
+def left_out(scene: bpy.types.Scene) -> frozenset[str]:
+    """Full names of the objects that the scene's settings leave out of silhouettes."""
+    settings = getattr(scene, "maskel", None)
+    if settings is None:
+        return frozenset()
+    names = {entry.object.name_full for entry in settings.character.left_out if entry.object is not None}
+    for entry in settings.character.left_out_collections:
+        if entry.collection is not None:
+            names.update(item.name_full for item in entry.collection.all_objects)
+    return frozenset(names)
+
+
+def silhouette_options(scene: bpy.types.Scene) -> SilhouetteOptions:
+    """How the scene's settings want silhouettes made."""
+    settings = getattr(scene, "maskel", None)
+    if settings is None:
+        return DEFAULT_OPTIONS
+    character = settings.character
+    return SilhouetteOptions(
+        left_out(scene), character.fill_holes, character.largest_hole / 100.0, character.side.lower()
+    )
+
+
+def _armature(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
+    rig = scene.objects.get(name) if name else scene.maskel.character.armature
+    # a deleted object lives on in the pointer that names it
+    if rig is None or rig.type != "ARMATURE" or scene.objects.get(rig.name) is None:
+        raise TargetError(
+            "no_armature",
+            f'The scene has no armature "{name}".' if name else "No armature of this scene is chosen.",
+            "Pick the character's armature.",
+        )
+    return rig
 
 
 def _shown_for(item: bpy.types.Object, everything: list[bpy.types.Object]) -> list[bpy.types.Object]:

@@ -13,8 +13,10 @@ from .client.request import XrayAnswer, XrayRequest
 from .errors import MaskelError
 from .placement.picture import compose
 from .placement.plane import PlaneRequest, depth_before, place_plane
+from .session import SESSION
 from .silhouette.camera import find_camera
 from .silhouette.capture import Silhouette, capture
+from .targets import silhouette_options
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def prepare(
 
     """
     scene = context.scene
-    silhouette = capture(scene, objects, find_camera(scene, camera))
+    silhouette = capture(scene, objects, find_camera(scene, camera), options=silhouette_options(scene))
+    SESSION.warnings = silhouette.warnings
     request = XrayRequest(encode_png(silhouette.mask, level=1), style, size)
     return Prepared(request, silhouette, scene.name, name, scene.frame_current)
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import generate, server
+from . import character, generate, server, views
 
-CLASSES = (*generate.CLASSES, *server.CLASSES)
+CLASSES = (*character.CLASSES, *views.CLASSES, *generate.CLASSES, *server.CLASSES)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import main, server
+from . import character, main, server, views
 
-CLASSES = (*main.CLASSES, *server.CLASSES)
+CLASSES = (*main.CLASSES, *character.CLASSES, *views.CLASSES, *server.CLASSES)

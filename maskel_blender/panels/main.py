@@ -25,10 +25,6 @@ class MASKEL_PT_main(bpy.types.Panel):
         column.use_property_split = True
         column.use_property_decorate = False
         column.enabled = not SESSION.busy
-        column.prop(settings, "target")
-        if settings.target == "COLLECTION":
-            column.prop(settings, "collection")
-        column.prop(settings, "camera")
         column.prop(settings, "style")
         column.prop(settings, "size")
         job = SESSION.job

@@ -1,4 +1,4 @@
-"""Errors in the panel: what went wrong, and what to do."""
+"""Errors and warnings in the panel: what went wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import textwrap
 import bpy
 
 from ..errors import MaskelError
+from ..silhouette.checks import SilhouetteWarning
 
 
-def error_box(layout: bpy.types.UILayout, context: bpy.types.Context, error: MaskelError) -> None:
+def error_box(
+    layout: bpy.types.UILayout, context: bpy.types.Context, error: MaskelError | SilhouetteWarning
+) -> None:
     """Wrapped to the region's width: the message, then the fix."""
     box = layout.box()
     scale = context.preferences.system.ui_scale

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from . import scene
+from . import character, scene, views
 from .scene import MaskelSettings
 
-CLASSES = (*scene.CLASSES,)
+CLASSES = (
+    *character.CLASSES,
+    *views.CLASSES,
+    *scene.CLASSES,
+)
 
 __all__ = ["CLASSES", "MaskelSettings"]

@@ -6,6 +6,7 @@ TARGETS = (
     ("ACTIVE", "Active Object", "The active object; an armature or empty stands for its meshes"),
     ("SELECTED", "Selected", "All selected objects together"),
     ("COLLECTION", "Collection", "All objects of a collection"),
+    ("ARMATURE", "Armature", "An armature with all meshes it deforms or carries"),
 )
 STYLES = (
     ("dxa", "DXA", "Bone mineral bright, soft tissue a faint veil"),

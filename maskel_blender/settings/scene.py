@@ -5,7 +5,9 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
+from .character import CharacterSettings
 from .choices import STYLES, TARGETS
+from .views import ViewSettings
 
 
 def _is_planar_camera(_group: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
@@ -15,6 +17,8 @@ def _is_planar_camera(_group: bpy.types.PropertyGroup, item: bpy.types.Object) -
 class MaskelSettings(bpy.types.PropertyGroup):
     """What the panel's button passes to the operator."""
 
+    character: bpy.props.PointerProperty(type=CharacterSettings)
+    views: bpy.props.PointerProperty(type=ViewSettings)
     target: bpy.props.EnumProperty(
         name="Character", items=TARGETS, description="What the silhouette is taken of"
     )

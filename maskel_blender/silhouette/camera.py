@@ -10,6 +10,9 @@ from ..errors import CameraError
 from .raster import Region
 from .view import CameraView
 
+SIDE_KEY = "maskel_side"
+"""Custom property of the rigging set's cameras: the side of the character they were placed to see."""
+
 
 def find_camera(scene: bpy.types.Scene, name: str = "") -> bpy.types.Object:
     """The named camera, or the scene's active one.
@@ -81,4 +84,5 @@ def camera_view(
         # a camera's scale does not change its picture; Blender drops it too
         camera_to_world=np.array(evaluated.matrix_world.normalized(), np.float64),
         clip_start=float(evaluated.data.clip_start) if camera.data.type == "PERSP" else 0.0,
+        clip_end=float(evaluated.data.clip_end),
     )

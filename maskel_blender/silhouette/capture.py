@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SilhouetteError
-from .camera import camera_view
-from .evaluate import Part, collect, in_render_mode
+from .armature import character_facing
+from .camera import SIDE_KEY, camera_view
+from .checks import SilhouetteWarning, check, is_inside
+from .evaluate import Part, bounds, collect, in_render_mode
+from .holes import fill_holes
+from .options import DEFAULT_OPTIONS, SIDES, SilhouetteOptions
 from .raster import rasterise
+from .sides import Facing, side_seen
 from .view import CameraView
 
 
@@ -25,12 +30,16 @@ class Silhouette:
         view: The camera.
         nearest: Distance of the character's nearest visible point before the camera plane, in metres.
         farthest: Distance of its farthest point.
+        side: Side of the character that the mask shows, one of `options.SIDES`.
+        warnings: What will hurt the X-ray, worst first.
     """
 
     mask: NDArray[np.uint8]
     view: CameraView
     nearest: float
     farthest: float
+    side: str = "unknown"
+    warnings: tuple[SilhouetteWarning, ...] = ()
 
 
 def capture(
@@ -38,6 +47,7 @@ def capture(
     objects: Sequence[bpy.types.Object],
     camera: bpy.types.Object,
     samples: int = 5,
+    options: SilhouetteOptions = DEFAULT_OPTIONS,
 ) -> Silhouette:
     """Silhouette of objects as a render of the scene would show them alone.
 
@@ -46,39 +56,85 @@ def capture(
         objects: What to show; those hidden in renders are left out.
         camera: A perspective or orthographic camera.
         samples: Samples along each side of a pixel; 1 gives hard edges.
+        options: What does not count, holes, and the side that is seen.
 
     Raises:
         SilhouetteError: ``nothing_rendered`` (all hidden, or without surface), ``not_in_view``, ``render_busy``.
 
     """
-    found: list[tuple[CameraView, list[Part]]] = []
+    found: list[tuple[CameraView, list[Part], Facing | None]] = []
 
     def visit(depsgraph: bpy.types.Depsgraph) -> None:
-        found.append((camera_view(scene, camera, depsgraph), collect(depsgraph)))
+        facing = character_facing(objects, depsgraph) if options.side == "auto" else None
+        found.append((camera_view(scene, camera, depsgraph), collect(depsgraph, options.left_out), facing))
 
     in_render_mode(scene, objects, camera, visit)
-    view, parts = found[0]
+    view, parts, facing = found[0]
     if not parts:
         raise SilhouetteError(
             "nothing_rendered",
             "A render would show nothing of the character.",
             "Switch on the camera icon of its objects in the outliner, or pick others.",
         )
-    mask, nearest, farthest = draw(view, parts, samples)
+    mask, nearest, farthest, cut = draw(view, parts, samples)
     if not mask.any():
         raise SilhouetteError(
             "not_in_view",
             f'The camera "{view.camera}" does not see the character.',
             "Aim the camera at it, or pick another camera.",
         )
-    return Silhouette(mask, view, nearest, farthest)
+    if options.fill_holes:
+        mask = fill_holes(mask, options.largest_hole)
+    side = options.side
+    if side == "auto":
+        side = _side(view, parts, facing)
+        # a camera of the rigging set knows where it stands, though the character may have no bones to tell by
+        told = camera.get(SIDE_KEY, "")
+        side = told if side == "unknown" and told in SIDES else side
+    return Silhouette(mask, view, nearest, farthest, side, _warnings(view, parts, mask, cut))
 
 
-def draw(view: CameraView, parts: Sequence[Part], samples: int) -> tuple[NDArray[np.uint8], float, float]:
+def _side(view: CameraView, parts: Sequence[Part], facing: Facing | None) -> str:
+    if facing is None or np.linalg.det(view.camera_to_world[:3, :3]) <= 0.0:
+        return "unknown"
+    to_camera = view.camera_to_world[:3, 2]
+    if not view.is_orthographic:
+        low, high = bounds(parts)
+        to_camera = view.camera_to_world[:3, 3] - (low + high) / 2
+    return side_seen(facing, to_camera) if np.linalg.norm(to_camera) > 0.0 else "unknown"
+
+
+def _warnings(
+    view: CameraView, parts: Sequence[Part], mask: NDArray[np.uint8], cut: bool
+) -> tuple[SilhouetteWarning, ...]:
+    area = view.region
+    rendered = mask if view.cropped else mask[area.top : area.bottom, area.left : area.right]
+    inside = not view.is_orthographic and _holds(parts, view.camera_to_world[:3, 3])
+    return check(rendered, view.camera, cut, inside)
+
+
+def _holds(parts: Sequence[Part], point: NDArray[np.float64]) -> bool:
+    """Whether a point in world space lies within one of the parts."""
+    for part in parts:
+        low, high = part.bounds
+        for to_world in part.to_world:
+            if abs(np.linalg.det(to_world[:3, :3])) > 0.0:
+                local = np.linalg.solve(to_world, np.append(point, 1.0))[:3]
+                if ((low <= local) & (local <= high)).all() and is_inside(
+                    local, part.vertices, part.triangles
+                ):
+                    return True
+    return False
+
+
+def draw(
+    view: CameraView, parts: Sequence[Part], samples: int
+) -> tuple[NDArray[np.uint8], float, float, bool]:
     """Rasterise parts.
 
     Returns:
-        The mask, and the nearest and farthest depth in metres of what lies before the near plane.
+        The mask, the nearest and farthest depth in metres of what lies before the near plane, and whether the clip range cuts
+        something off.
 
     """
     clips, triangles, depths = [], [], []
@@ -100,6 +156,7 @@ def draw(view: CameraView, parts: Sequence[Part], samples: int) -> tuple[NDArray
     depth = depth[np.isfinite(depth)]
     ahead = depth[depth > view.clip_start]
     if not len(ahead):
-        return mask, view.clip_start, view.clip_start
+        return mask, view.clip_start, view.clip_start, True
     nearest = float(depth.min()) if len(ahead) == len(depth) else view.clip_start
-    return mask, nearest, float(ahead.max())
+    farthest = float(ahead.max())
+    return mask, nearest, farthest, len(ahead) < len(depth) or farthest > view.clip_end

@@ -7,7 +7,7 @@ that links the objects; it reads what it is given. This needs no GPU and costs a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -29,6 +29,24 @@ class Part:
     vertices: NDArray[np.float32]  # (V, 3) object space, metres
     triangles: NDArray[np.int32]  # (T, 3)
     to_world: list[NDArray[np.float64]] = field(default_factory=list)  # (4, 4) each
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest coordinates (3,) in object space."""
+        return self.vertices.min(axis=0).astype(np.float64), self.vertices.max(axis=0).astype(np.float64)
+
+
+def bounds(parts: Sequence[Part]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest coordinates (3,) in world space of boxes around the parts."""
+    corners = []
+    for part in parts:
+        low, high = part.bounds
+        box = np.array(
+            [[*(high[i] if k >> i & 1 else low[i] for i in range(3)), 1.0] for k in range(8)], np.float64
+        )
+        corners += [(box @ to_world.T)[:, :3] for to_world in part.to_world]
+    points = np.concatenate(corners)
+    return points.min(axis=0), points.max(axis=0)
 
 
 class _SilhouetteEngine(bpy.types.RenderEngine):
@@ -127,11 +145,14 @@ def _copy_settings(scene: bpy.types.Scene, temporary: bpy.types.Scene) -> None:
     temporary.use_gravity = scene.use_gravity
 
 
-def collect(depsgraph: bpy.types.Depsgraph) -> list[Part]:
+def collect(depsgraph: bpy.types.Depsgraph, left_out: Container[str] = frozenset()) -> list[Part]:
     """Copy all meshes a render shows, instances included.
+
+    Strands (hair curves, particle hair) are no meshes and never count; what particles or nodes instance does.
 
     Args:
         depsgraph: A graph in render mode.
+        left_out: Full names of objects that do not count.
 
     Returns:
         One part a distinct mesh.
@@ -142,6 +163,10 @@ def collect(depsgraph: bpy.types.Depsgraph) -> list[Part]:
         item = instance.object
         # an instancer may hide itself and show only what it instances; rays of the camera may pass an object by
         if item.type not in MESH_TYPES or not instance.show_self or not item.visible_camera:
+            continue
+        if left_out and any(
+            source is not None and source.original.name_full in left_out for source in (item, instance.parent)
+        ):
             continue
         key = item.data.as_pointer()
         if key not in parts:

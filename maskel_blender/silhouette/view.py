@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ class CameraView:
         projection: (4, 4) float64, camera space to clip space.
         camera_to_world: (4, 4) float64, rigid or mirrored, without scale.
         clip_start: Near plane in metres before the camera.
+        clip_end: Far plane in metres before the camera.
     """
 
     camera: str
@@ -35,6 +37,12 @@ class CameraView:
     projection: FloatArray
     camera_to_world: FloatArray
     clip_start: float
+    clip_end: float = math.inf
+
+    @property
+    def is_orthographic(self) -> bool:
+        """Whether all lines of sight are parallel."""
+        return bool(self.projection[3, 3] != 0.0)
 
     @property
     def picture(self) -> Region:
