@@ -29,6 +29,9 @@ class AnswerStore(Protocol):
     def put(self, key: str, answer: XrayAnswer) -> None:
         """Keep an answer."""
 
+    def forget(self, key: str) -> None:
+        """Keep an answer no longer."""
+
 
 class JobState(enum.Enum):
     """Where a job stands."""
@@ -150,8 +153,7 @@ class Job:
     def _run(self) -> None:
         try:
             answer = self._work()
-            if self._finish is not None:
-                self._finish(answer)
+            self._try_to_finish(answer)
             self._answer = answer
             self._state = JobState.DONE
         except MaskelError as error:
@@ -163,6 +165,16 @@ class Job:
             self._ended.set()
             if self._call_ended is not None:
                 self._call_ended(self)
+
+    def _try_to_finish(self, answer: XrayAnswer) -> None:
+        if self._finish is None:
+            return
+        try:
+            self._finish(answer)
+        except MaskelError:
+            if self._cache is not None:
+                self._cache.forget(answer_key(self.request, answer.model, answer.version))
+            raise
 
     def _end(self, error: MaskelError) -> None:
         cancelled = self._cancelled.is_set()

@@ -37,26 +37,34 @@ def prepare(
     camera: str = "",
     style: str = "dxa",
     size: int = 0,
+    frame: int | None = None,
+    priority: str = "normal",
+    scene: bpy.types.Scene | None = None,
 ) -> Prepared:
     """Take the silhouette and pack the request.
 
     Args:
-        context: Whose scene and view layer count.
+        context: Whose scene counts, unless one is given.
         name: Name of the character.
         objects: Its objects, from `targets`.
         camera: Name of the camera; "" for the scene's own.
         style: Display style.
         size: Longer side of the X-ray in pixels; 0 = as the mask.
+        frame: Which frame; None for the scene's own, which does not change either way.
+        priority: Rank among what the server has to do, one of `client.request.PRIORITIES`.
+        scene: Another scene than the context's.
 
     Raises:
         MaskelError: See `find_camera` and `capture`.
 
     """
-    scene = context.scene
-    silhouette = capture(scene, objects, find_camera(scene, camera), options=silhouette_options(scene))
+    scene = scene or context.scene
+    silhouette = capture(
+        scene, objects, find_camera(scene, camera), options=silhouette_options(scene), frame=frame
+    )
     SESSION.warnings = silhouette.warnings
-    request = XrayRequest(encode_png(silhouette.mask, level=1), style, size)
-    return Prepared(request, silhouette, scene.name, name, scene.frame_current)
+    request = XrayRequest(encode_png(silhouette.mask, level=1), style, size, priority=priority)
+    return Prepared(request, silhouette, scene.name, name, scene.frame_current if frame is None else frame)
 
 
 def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import character, generate, server, views
+from . import character, generate, queue, server, views
 
-CLASSES = (*character.CLASSES, *views.CLASSES, *generate.CLASSES, *server.CLASSES)
+CLASSES = (*character.CLASSES, *views.CLASSES, *generate.CLASSES, *queue.CLASSES, *server.CLASSES)

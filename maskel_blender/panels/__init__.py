@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from . import character, main, server, views
+from . import character, frames, main, queue, server, views
 
-CLASSES = (*main.CLASSES, *character.CLASSES, *views.CLASSES, *server.CLASSES)
+CLASSES = (
+    *main.CLASSES,
+    *character.CLASSES,
+    *views.CLASSES,
+    *frames.CLASSES,
+    *queue.CLASSES,
+    *server.CLASSES,
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from ..session import SESSION
 from ..views import rigging
 
 
@@ -39,10 +38,7 @@ class MASKEL_PT_views(bpy.types.Panel):
         layout = self.layout
         scene, settings = context.scene, context.scene.maskel
         views = settings.views
-        if SESSION.busy:
-            layout.label(text="Locked while an X-ray is made", icon="LOCKED")
         column = layout.column()
-        column.enabled = not SESSION.busy
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(views, "source")

@@ -51,9 +51,7 @@ class ResultCache:
         try:
             answer = unpack(data)
         except ValueError:
-            if self.folder is not None:
-                with contextlib.suppress(OSError):
-                    self._file(key).unlink()
+            self.forget(key)
             return None
         self._remember(key, data)
         return answer
@@ -65,6 +63,14 @@ class ResultCache:
         if self.folder is not None and len(data) <= self._disk_bytes:
             with contextlib.suppress(OSError):
                 self._write(key, data)
+
+    def forget(self, key: str) -> None:
+        """Keep an answer no longer, for it cannot be used."""
+        with self._lock:
+            self._in_memory -= len(self._packed.pop(key, b""))
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                self._file(key).unlink()
 
     def clear(self) -> None:
         """Forget everything, on disk too."""

@@ -71,7 +71,7 @@ class JobQueue:
         self, start: Starter, limit: int = IN_FLIGHT, ahead: int = 2, busy_seconds: float = _BUSY_SECONDS
     ) -> None:
         self._start = start
-        self._limit, self._ahead, self._busy_seconds = limit, ahead, busy_seconds
+        self._limit, self._ahead, self.busy_seconds = limit, ahead, busy_seconds
         self._changed = threading.Condition(threading.RLock())
         self._entries: list[Entry] = []
         self._numbers = itertools.count(1)
@@ -295,7 +295,7 @@ class JobQueue:
     def _failed(self, entry: Entry, error: MaskelError) -> None:
         if error.code in _BUSY and entry.attempts < _BUSY_ATTEMPTS:
             pause = getattr(error, "retry_after", None)
-            entry.not_before = time.monotonic() + (self._busy_seconds if pause is None else pause)
+            entry.not_before = time.monotonic() + (self.busy_seconds if pause is None else pause)
             self._set(entry, EntryState.RETRYING)
         else:
             entry.error = error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import character, scene, views
+from . import character, frames, scene, views
 from .scene import MaskelSettings
 
 CLASSES = (
     *character.CLASSES,
     *views.CLASSES,
+    *frames.CLASSES,
     *scene.CLASSES,
 )
 

@@ -74,6 +74,7 @@ def in_render_mode(
     objects: Sequence[bpy.types.Object],
     camera: bpy.types.Object,
     visit: Callable[[bpy.types.Depsgraph], None],
+    frame: int | None = None,
 ) -> None:
     """Call `visit` with a dependency graph in render mode that holds the objects and the camera.
 
@@ -82,6 +83,7 @@ def in_render_mode(
         objects: Objects to evaluate; their armatures and other dependencies come along unseen.
         camera: The camera object.
         visit: Called once, synchronously; the graph is gone afterwards, so it must copy what it wants to keep.
+        frame: Frame to evaluate; None for the scene's own, which stays where it is either way.
 
     Raises:
         SilhouetteError: ``render_busy`` if Blender refuses to render now; else what `visit` raised.
@@ -100,6 +102,8 @@ def in_render_mode(
     bpy.utils.register_class(_SilhouetteEngine)
     try:
         _copy_settings(scene, temporary)
+        if frame is not None:
+            temporary.frame_current, temporary.frame_subframe = frame, 0.0
         for item in objects:
             temporary.collection.objects.link(item)
         temporary.camera = camera
