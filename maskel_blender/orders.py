@@ -10,13 +10,16 @@ from pathlib import Path
 
 import bpy
 
-from . import compat
+from . import compat, targets
 from .client.request import XrayAnswer
 from .errors import MaskelError, TargetError
 from .jobs import JobOptions
+from .preferences import job_options
 from .queue.entry import Entry
 from .sequence.files import FrameRange, SequenceFiles, stem_of
 from .sequence.pose import FrameView
+from .silhouette.camera import find_camera
+from .views import choice
 from .workflow import Prepared
 
 FOLDER = "//maskel/"
@@ -57,6 +60,7 @@ class Order:
         interactive: Whether a user looks on: then results make an undo step.
         release: Whether to remove the rigging set at the end.
         note: What else to tell the user at the end.
+        warnings: What to tell at once.
     """
 
     scene: str
@@ -70,6 +74,7 @@ class Order:
     interactive: bool = False
     release: bool = False
     note: str = ""
+    warnings: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     began: float = field(default_factory=time.monotonic)
     entries: list[Entry] = field(default_factory=list)
@@ -153,6 +158,57 @@ def frames_folder(folder: str) -> tuple[Path, str]:
     return place, f"The file was never saved; the frames go to {place}"
 
 
-def make_tracks(target: str, cameras: Sequence[str], range_: FrameRange, folder: Path) -> dict[str, Track]:
-    """A track for each camera."""
-    return {camera: Track(SequenceFiles(folder, stem_of(target, camera), range_)) for camera in cameras}
+def make_order(
+    context: bpy.types.Context,
+    target: str = "ACTIVE",
+    collection: str = "",
+    camera: str | None = "",
+    style: str = "dxa",
+    size: int = 0,
+    frames: FrameRange | None = None,
+    folder: str = FOLDER,
+) -> Order:
+    """What is to be made of the scene as it is.
+
+    Args:
+        context: Whose scene, selection and preferences count.
+        target: See `targets.resolve`.
+        collection: See `targets.resolve`.
+        camera: Name of a camera, "" for the scene's own; None for those that the panel From Where names.
+        style: Display style.
+        size: Longer side in pixels; 0 as the render.
+        frames: For an image sequence; None for the frame the scene is at.
+        folder: Where the pictures of a sequence go.
+
+    Raises:
+        MaskelError: No server, no character, no camera, or no folder.
+
+    """
+    scene = context.scene
+    # asked first: it is cheap, and without a server the silhouettes would be for nothing
+    options = job_options(context)
+    name, objects = targets.resolve(context, target, collection)
+    warnings: tuple[str, ...] = ()
+    if camera is None:
+        found = choice.choose(context, objects=objects)
+        cameras = tuple(found.cameras)
+        warnings = tuple(f"{refusal.message} {refusal.fix}" for refusal in found.refusals)
+    else:
+        cameras = (find_camera(scene, camera).name,)
+    tracks, note = {}, ""
+    if frames is not None:
+        place, note = frames_folder(folder)
+        tracks = {one: Track(SequenceFiles(place, stem_of(name, one), frames)) for one in cameras}
+    return Order(
+        scene.name,
+        name,
+        names_of(objects),
+        cameras,
+        options,
+        style,
+        size,
+        tracks,
+        release=camera is None and scene.maskel.views.source == "RIGGING",
+        note=note,
+        warnings=warnings,
+    )

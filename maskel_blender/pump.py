@@ -43,6 +43,8 @@ class Pump:
         self.background = background
         self.orders: list[Order] = []
         self._with_failures: list[Order] = []
+        self.timer = self._on_timer
+        """What Blender calls; kept, for it knows a timer by identity."""
         self._drawn = 0.0
         self._states: list[EntryState] = []
 
@@ -59,8 +61,8 @@ class Pump:
 
     def wake(self) -> None:
         """Have Blender call the pump until there is nothing more to do."""
-        if not compat.waits_for_results() and not bpy.app.timers.is_registered(self._on_timer):
-            bpy.app.timers.register(self._on_timer, first_interval=_SOON)
+        if not compat.waits_for_results() and not bpy.app.timers.is_registered(self.timer):
+            bpy.app.timers.register(self.timer, first_interval=_SOON)
 
     def run(self, order: Order, seconds: float) -> None:
         """Make an order and wait for it, for scripts and background mode.
@@ -105,8 +107,8 @@ class Pump:
         self._queue.close()
         self.orders.clear()
         self._with_failures.clear()
-        if bpy.app.timers.is_registered(self._on_timer):
-            bpy.app.timers.unregister(self._on_timer)
+        if bpy.app.timers.is_registered(self.timer):
+            bpy.app.timers.unregister(self.timer)
 
     def undone(self) -> None:
         """An undo or redo has happened: what was placed meanwhile may be gone."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import bpy
 
-from .. import compat, targets
+from .. import compat
 from ..errors import Cancelled, MaskelError
 from ..jobs import START_SECONDS
-from ..orders import FOLDER, Order, frames_folder, make_tracks, names_of
-from ..preferences import job_options
+from ..orders import FOLDER, Order, make_order
 from ..pump import PUMP
 from ..queue.entry import EntryState
 from ..sequence.files import FrameRange
 from ..session import SESSION
 from ..settings.choices import PLACEMENTS, STYLES, TARGETS
-from ..silhouette.camera import find_camera
-from ..views import choice
 
 
 class MASKEL_OT_generate(bpy.types.Operator):
@@ -56,7 +53,6 @@ class MASKEL_OT_generate(bpy.types.Operator):
         """Called from scripts and in background mode: wait for the result."""
         try:
             order = self._order(context)
-            order.interactive = not compat.waits_for_results()
             PUMP.submit(order)
             PUMP.run(order, START_SECONDS + order.options.timeout)
             if all(entry.state is EntryState.CANCELLED for entry in order.entries):
@@ -74,44 +70,28 @@ class MASKEL_OT_generate(bpy.types.Operator):
             order = self._order(context)
         except MaskelError as error:
             return self._fail(error)
-        order.interactive = True
         PUMP.submit(order)
         return {"FINISHED"}
 
     def _order(self, context: bpy.types.Context) -> Order:
         SESSION.error, SESSION.message = None, ""
-        scene = context.scene
-        # asked first: it is cheap, and without a server the silhouettes would be for nothing
-        options = job_options(context)
-        name, objects = targets.resolve(context, self.target, self.collection)
-        rigging = False
-        if self.chosen:
-            rigging = scene.maskel.views.source == "RIGGING"
-            found = choice.choose(context, objects=objects)
-            cameras = tuple(found.cameras)
-            if found.refusals:
-                self.report({"WARNING"}, f"{found.refusals[0].message} {found.refusals[0].fix}")
-            if rigging and not compat.waits_for_results():
-                compat.push_undo("Place Rigging Cameras")
-        else:
-            cameras = (find_camera(scene, self.camera).name,)
-        tracks, note = {}, ""
-        if self.frames:
-            wanted = FrameRange(self.frame_start, self.frame_end, self.frame_step)
-            folder, note = frames_folder(self.folder)
-            tracks = make_tracks(name, cameras, wanted, folder)
-        return Order(
-            scene.name,
-            name,
-            names_of(objects),
-            cameras,
-            options,
+        order = make_order(
+            context,
+            self.target,
+            self.collection,
+            None if self.chosen else self.camera,
             self.style,
             self.size,
-            tracks,
-            release=rigging,
-            note=note,
+            FrameRange(self.frame_start, self.frame_end, self.frame_step) if self.frames else None,
+            self.folder,
         )
+        for text in order.warnings:
+            self.report({"WARNING"}, text)
+        order.interactive = not compat.waits_for_results()
+        if order.release and order.interactive:
+            # the cameras stand in the scene from now on
+            compat.push_undo("Place Rigging Cameras")
+        return order
 
     def _fail(self, error: MaskelError) -> set[str]:
         if isinstance(error, Cancelled):
