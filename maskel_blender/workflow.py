@@ -59,6 +59,9 @@ def prepare(
 
     """
     scene = scene or context.scene
+    if frame is None and scene != context.scene:
+        # a render would take the frame of the scene in the window
+        frame = scene.frame_current
     silhouette = capture(
         scene, objects, find_camera(scene, camera), options=silhouette_options(scene), frame=frame
     )

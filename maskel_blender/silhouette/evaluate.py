@@ -57,12 +57,16 @@ class _SilhouetteEngine(bpy.types.RenderEngine):
     bl_use_preview = False
 
     visit: ClassVar[Callable[[bpy.types.Depsgraph], None] | None] = None
+    frame: ClassVar[int | None] = None
     failure: ClassVar[Exception | None] = None
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         # Blender prints what a callback raises and goes on; keep it for the caller
         cls = type(self)
         try:
+            if cls.frame is not None:
+                # the operator renders the frame of the window's scene; this graph is its own, so that one stays as it is
+                self.frame_set(cls.frame, 0.0)
             if cls.visit is not None:
                 cls.visit(depsgraph)
         except Exception as error:
@@ -98,12 +102,11 @@ def in_render_mode(
         visit(depsgraph)
 
     _SilhouetteEngine.visit, _SilhouetteEngine.failure = staticmethod(once), None
+    _SilhouetteEngine.frame = frame
     # registered for this moment only: nobody can choose it, and a class left registered at exit hangs the 4.5 module
     bpy.utils.register_class(_SilhouetteEngine)
     try:
         _copy_settings(scene, temporary)
-        if frame is not None:
-            temporary.frame_current, temporary.frame_subframe = frame, 0.0
         for item in objects:
             temporary.collection.objects.link(item)
         temporary.camera = camera
