@@ -94,12 +94,18 @@ _EDITING = (
 )
 
 
-def hands_full() -> bool:
-    """Whether Blender renders, or the user is in the middle of a drag or a stroke: then nothing may change under them."""
+def hands_full(transforming: bool = True) -> bool:
+    """Whether Blender renders, or the user is in the middle of a stroke or a drag: then nothing may change under them.
+
+    Args:
+        transforming: Whether moving, turning and scaling count too.
+
+    """
     if bpy.app.is_job_running("RENDER"):
         return True
     return any(
         operator.bl_idname.startswith(_EDITING)
+        and (transforming or not operator.bl_idname.startswith("TRANSFORM_OT_"))
         for window in bpy.context.window_manager.windows
         for operator in window.modal_operators
     )

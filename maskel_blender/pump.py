@@ -128,10 +128,10 @@ class Pump:
     def _on_timer(self) -> float | None:
         soon = False
         try:
+            more = self.background()
             if compat.hands_full():
                 return _LATER
             soon = self.tick()
-            more = self.background()
         except Exception as error:
             # a timer that raises is dropped without a word to the user
             SESSION.error = _internal(error)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from . import character, generate, queue, server, views
+from . import character, generate, preview, queue, server, views
 
-CLASSES = (*character.CLASSES, *views.CLASSES, *generate.CLASSES, *queue.CLASSES, *server.CLASSES)
+CLASSES = (
+    *character.CLASSES,
+    *views.CLASSES,
+    *generate.CLASSES,
+    *queue.CLASSES,
+    *preview.CLASSES,
+    *server.CLASSES,
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import character, frames, main, queue, server, views
+from . import character, frames, main, preview, queue, server, views
 
 CLASSES = (
     *main.CLASSES,
@@ -10,5 +10,6 @@ CLASSES = (
     *views.CLASSES,
     *frames.CLASSES,
     *queue.CLASSES,
+    *preview.CLASSES,
     *server.CLASSES,
 )

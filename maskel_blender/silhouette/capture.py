@@ -50,6 +50,7 @@ def capture(
     options: SilhouetteOptions = DEFAULT_OPTIONS,
     frame: int | None = None,
     longest: int = 0,
+    look: CameraView | None = None,
 ) -> Silhouette:
     """Silhouette of objects as a render of the scene would show them alone.
 
@@ -61,6 +62,7 @@ def capture(
         options: What does not count, holes, and the side that is seen.
         frame: Which frame; None for the scene's own.
         longest: Pixels of the picture's longer side at most; 0 for the render's size.
+        look: Seen by this instead of the camera, e.g. as the viewport does.
 
     Raises:
         SilhouetteError: ``nothing_rendered`` (all hidden, or without surface), ``not_in_view``, ``render_busy``.
@@ -71,7 +73,11 @@ def capture(
     def visit(depsgraph: bpy.types.Depsgraph) -> None:
         facing = character_facing(objects, depsgraph) if options.side == "auto" else None
         found.append(
-            (camera_view(scene, camera, depsgraph, longest), collect(depsgraph, options.left_out), facing)
+            (
+                look or camera_view(scene, camera, depsgraph, longest),
+                collect(depsgraph, options.left_out),
+                facing,
+            )
         )
 
     in_render_mode(scene, objects, camera, visit, frame)

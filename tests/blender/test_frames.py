@@ -179,7 +179,7 @@ def test_next_to_the_saved_file(scene, walk, server, tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "the file.blend"))
     (plane,) = sequences()
     (double,) = plane.children
-    shown = Path(bpy.path.abspath(double.data.filepath_from_user(image_user=double.image_user)))
+    shown = Path(bpy.path.abspath(double.data.filepath))
     assert shown.parent == folder
     assert shown.exists()
     assert plane.animation_data.action is not None
