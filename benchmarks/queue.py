@@ -64,6 +64,7 @@ def measure(cameras: int, size: int) -> dict[str, object]:
     order = make_order(bpy.context, camera=None, size=size)
     order.interactive = True
     seconds: list[float] = []
+    busy: list[float] = []
     entries = order.entries
     began = time.perf_counter()
     PUMP.submit(order)
@@ -74,8 +75,10 @@ def measure(cameras: int, size: int) -> dict[str, object]:
             for entry in entries:
                 if entry.answer is not None:
                     inference[entry.id] = entry.answer.seconds
-            before = time.perf_counter()
+            before, used = time.perf_counter(), time.thread_time()
             soon = PUMP.tick()
+            if taken == len(silhouettes):
+                busy.append(time.thread_time() - used)
             seconds.append(time.perf_counter() - before - sum(silhouettes[taken:]))
             if not soon:
                 SESSION.queue.wait_change(0.01)
@@ -97,6 +100,7 @@ def measure(cameras: int, size: int) -> dict[str, object]:
             "p99": round(1e3 * sorted(seconds)[int(0.99 * (len(seconds) - 1))], 2),
             "longest": round(1e3 * max(seconds), 2),
         },
+        "processor_ms_longest": round(1e3 * max(busy), 2),
         "silhouette_ms": {
             "median": round(1e3 * statistics.median(silhouettes), 2),
             "longest": round(1e3 * max(silhouettes), 2),

@@ -117,7 +117,7 @@ def push_undo(message: str) -> bool:
     if not windows or not bpy.context.preferences.edit.use_global_undo:
         return False
     with bpy.context.temp_override(window=windows[0]):
-        return bpy.ops.ed.undo_push.poll() and bpy.ops.ed.undo_push(message=message) == {"FINISHED"}
+        return bpy.ops.ed.undo_push(message=message) == {"FINISHED"}
 
 
 def user_folder() -> Path | None:

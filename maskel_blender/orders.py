@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -20,7 +21,6 @@ from .sequence.files import FrameRange, SequenceFiles, stem_of
 from .sequence.pose import FrameView
 from .silhouette.camera import find_camera
 from .views import choice
-from .workflow import Prepared
 
 FOLDER = "//maskel/"
 """Where frames go unless the user says otherwise: next to the saved file."""
@@ -78,7 +78,7 @@ class Order:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     began: float = field(default_factory=time.monotonic)
     entries: list[Entry] = field(default_factory=list)
-    kept: dict[int, tuple[Prepared, XrayAnswer, str]] = field(default_factory=dict)
+    kept: dict[int, tuple[Any, XrayAnswer, str]] = field(default_factory=dict)
     """Placed X-rays by entry, with the name of the object, until all are placed: an undo meanwhile takes them away."""
     recheck: bool = False
     """Whether an undo has happened since they were placed."""

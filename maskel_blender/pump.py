@@ -8,11 +8,9 @@ from collections.abc import Callable
 import bpy
 
 from . import compat, workflow
-from .client.png import decode_png, encode_png
 from .client.request import XrayAnswer
 from .errors import MaskelError
 from .orders import Order, Shot
-from .placement.picture import compose
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
@@ -168,7 +166,8 @@ class Pump:
             self._queue.fail(entry, _internal(error))
         else:
             if shot.frame is None:
-                self._queue.fill(entry, prepared.request, prepared)
+                painter = _Painter(prepared)
+                self._queue.fill(entry, prepared.request, painter, painter)
             else:
                 track = order.tracks[shot.camera]
                 silhouette = prepared.silhouette
@@ -203,8 +202,9 @@ class Pump:
         if answer is None:
             return
         if not order.tracks:
-            plane = workflow.place(entry.tag, answer)
-            order.kept[entry.id] = (entry.tag, answer, plane.name)
+            painter: _Painter = entry.tag
+            plane = workflow.place(painter.prepared, answer, painter.png)
+            order.kept[entry.id] = (painter, answer, plane.name)
             return
         shot, view, mask_sha256 = entry.tag
         track = order.tracks[shot.camera]
@@ -219,15 +219,15 @@ class Pump:
 
     def _place_again(self, order: Order) -> None:
         order.recheck = False
-        for number, (prepared, answer, name) in list(order.kept.items()):
+        for number, (painter, answer, name) in list(order.kept.items()):
             if name not in bpy.data.objects:
                 try:
-                    plane = workflow.place(prepared, answer)
+                    plane = workflow.place(painter.prepared, answer, painter.png)
                 except MaskelError as error:
                     SESSION.error = error
                     del order.kept[number]
                 else:
-                    order.kept[number] = (prepared, answer, plane.name)
+                    order.kept[number] = (painter, answer, plane.name)
 
     def _finish(self, order: Order) -> None:
         """All of an order is made: sequences, message, undo."""
@@ -264,14 +264,25 @@ class Pump:
             redraw_panels()
 
 
-class _Writer:
-    """Called on the job's thread: composes the picture and writes it, so that the main thread need not."""
+class _Painter:
+    """Called on the job's thread: makes the picture, so that the main thread need not."""
 
-    def __init__(self, files: SequenceFiles, frame: int, prepared: workflow.Prepared) -> None:
-        self._files, self._frame, self._mask = files, frame, prepared.silhouette.mask
+    def __init__(self, prepared: workflow.Prepared) -> None:
+        self.prepared = prepared
+        self.png = b""
 
     def __call__(self, answer: XrayAnswer) -> None:
-        self._files.write(self._frame, encode_png(compose(decode_png(answer.image_png), self._mask)))
+        self.png = workflow.picture_of(self.prepared, answer)
+
+
+class _Writer:
+    """Called on the job's thread: makes the picture of a frame and writes it."""
+
+    def __init__(self, files: SequenceFiles, frame: int, prepared: workflow.Prepared) -> None:
+        self._files, self._frame, self._prepared = files, frame, prepared
+
+    def __call__(self, answer: XrayAnswer) -> None:
+        self._files.write(self._frame, workflow.picture_of(self._prepared, answer))
 
 
 def redraw_panels() -> None:

@@ -70,8 +70,23 @@ def prepare(
     return Prepared(request, silhouette, scene.name, name, scene.frame_current if frame is None else frame)
 
 
-def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:
+def picture_of(prepared: Prepared, answer: XrayAnswer) -> bytes:
+    """What the plane shows, as an RGBA PNG; touches no bpy, so that it may be made on any thread.
+
+    Raises:
+        ClientError: ``bad_picture``.
+
+    """
+    return encode_png(compose(decode_png(answer.image_png), prepared.silhouette.mask))
+
+
+def place(prepared: Prepared, answer: XrayAnswer, png: bytes | None = None) -> bpy.types.Object:
     """Put the answer into the scene as an image plane.
+
+    Args:
+        prepared: What was asked.
+        answer: What came.
+        png: Its `picture_of`, if that was made already.
 
     Raises:
         MaskelError: ``scene_gone``, ``bad_picture``.
@@ -80,7 +95,6 @@ def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:
     scene = bpy.data.scenes.get(prepared.scene)
     if scene is None:
         raise MaskelError("scene_gone", f'The scene "{prepared.scene}" is gone.', "Generate the X-ray again.")
-    picture = compose(decode_png(answer.image_png), prepared.silhouette.mask)
     view = prepared.silhouette.view
     provenance: dict[str, str | int | float] = {
         "model": answer.model,
@@ -91,4 +105,6 @@ def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:
         "frame": prepared.frame,
     }
     depth = depth_before(prepared.silhouette)
-    return place_plane(scene, PlaneRequest(view, depth, encode_png(picture), prepared.target, provenance))
+    return place_plane(
+        scene, PlaneRequest(view, depth, png or picture_of(prepared, answer), prepared.target, provenance)
+    )
