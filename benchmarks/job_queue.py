@@ -1,9 +1,9 @@
 """How long the pump holds up the window, and what the queue makes of the model's speed.
 
-    MASKEL_COMMAND=.venv/bin/maskel .venv-bpy-4.5/bin/python benchmarks/queue.py [--cameras 24] [--size 512]
+    MASKEL_COMMAND=.venv/bin/maskel .venv-bpy-4.5/bin/python benchmarks/job_queue.py [--cameras 24] [--size 512]
 
 Timers do not fire in the bpy module, so the pump is called here as Blender's timer would: each call is one stall of the
-window. The silhouette itself is measured on its own. Adds to docs/measurements/queue.json; status 1 if the limit is passed.
+window. The silhouette itself is measured on its own. Adds to docs/measurements/job_queue.json; status 1 if the limit is passed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 LIMIT_SECONDS = 0.050
-RESULTS = REPOSITORY / "docs" / "measurements" / "queue.json"
+RESULTS = REPOSITORY / "docs" / "measurements" / "job_queue.json"
 
 
 def measure(cameras: int, size: int) -> dict[str, object]:
