@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import bpy
 
@@ -33,6 +34,14 @@ def waits_for_results() -> bool:
 def online_access() -> bool:
     """Whether the user allows the internet; loopback never needs it."""
     return bool(getattr(bpy.app, "online_access", True))
+
+
+def private_folder(package: str, name: str) -> Path | None:
+    """A folder of the extension's own, kept over updates; not made yet. None where the add-on is no extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(package, path=name))
+    except ValueError:
+        return None
 
 
 def use_nodes(material: bpy.types.Material) -> bpy.types.NodeTree:

@@ -7,6 +7,9 @@ import atexit
 import bpy
 
 from . import cli, operators, panels, preferences, settings
+from .operators.server import follow_start
+from .operators.setup import follow_installation
+from .panels.freshness import tick
 from .session import SESSION
 
 _CLASSES = (*settings.CLASSES, preferences.MaskelPreferences, *operators.CLASSES, *panels.CLASSES)
@@ -27,6 +30,9 @@ def unregister() -> None:
     """Forget it, and end the server."""
     atexit.unregister(SESSION.close)
     SESSION.close()
+    for timer in (tick, follow_start, follow_installation):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     del bpy.types.Scene.maskel

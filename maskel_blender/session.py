@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .backend.monitor import Monitor
 from .backend.process import Backend
 from .errors import MaskelError
+from .install.installation import Installation
 from .jobs import Job
 
 
@@ -14,6 +16,9 @@ class Session:
     """State behind the panel; never saved."""
 
     backend: Backend = field(default_factory=Backend)
+    monitor: Monitor = field(default_factory=Monitor)
+    installation: Installation | None = None
+    setup_error: MaskelError | None = None
     job: Job | None = None
     error: MaskelError | None = None
     message: str = ""
@@ -24,7 +29,11 @@ class Session:
         return self.job is not None and self.job.running
 
     def close(self) -> None:
-        """End job and server."""
+        """End job, installation and server."""
+        self.monitor.stop()
+        if self.installation is not None:
+            self.installation.cancel()
+            self.installation = None
         if self.job is not None:
             self.job.cancel()
             self.job = None

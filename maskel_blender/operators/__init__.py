@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import generate, server
+from . import generate, server, setup
 
-CLASSES = (*generate.CLASSES, *server.CLASSES)
+CLASSES = (*generate.CLASSES, *server.CLASSES, *setup.CLASSES)
