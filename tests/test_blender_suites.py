@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ def test_extension_builds(tmp_path):
     assert result.returncode == 0, result.stdout
     (archive,) = tmp_path.glob("maskel_blender-*.zip")
     assert archive.stem.endswith(maskel_blender.__version__)
+    with zipfile.ZipFile(archive) as content:
+        assert "install/backend.lock" in content.namelist()
 
 
 @pytest.mark.slow

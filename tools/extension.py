@@ -42,6 +42,8 @@ def stage(folder: Path) -> str:
     )
     for name in ("blender_manifest.toml", "LICENSE"):
         shutil.copy2(REPOSITORY / name, folder / name)
+    # the versions that were tested: the first-time set-up installs these
+    shutil.copy2(REPOSITORY / "requirements" / "demo.lock", folder / "install" / "backend.lock")
     with (folder / "blender_manifest.toml").open("rb") as manifest:
         return str(tomllib.load(manifest)["version"])
 
