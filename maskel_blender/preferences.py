@@ -14,7 +14,7 @@ from .backend.monitor import Endpoint, Watched
 from .backend.published import published_file, state_folder
 from .errors import MaskelError
 from .install.layout import Layout
-from .install.options import InstallOptions
+from .install.options import InstallOptions, bundled_wheel
 from .jobs import JobOptions
 from .session import SESSION
 
@@ -28,6 +28,11 @@ class MaskelPreferences(bpy.types.AddonPreferences):
         name="Install From",
         items=(
             (
+                "BUNDLED",
+                "This Add-on",
+                "The back end that came with it; what that needs comes from the network",
+            ),
+            (
                 "FOLDER",
                 "Wheel Folder",
                 "A folder with the wheels of maskel and of all it needs; works without network",
@@ -39,6 +44,7 @@ class MaskelPreferences(bpy.types.AddonPreferences):
             ),
             ("INDEX", "Package Index", "Everything from the package index that pip or uv is set to"),
         ),
+        default="BUNDLED" if bundled_wheel() is not None else "FOLDER",
         description="Where the back end comes from",
     )
     wheel_folder: bpy.props.StringProperty(

@@ -15,7 +15,7 @@ from ..errors import Cancelled, InstallError, MaskelError
 from .options import InstallOptions
 from .running import NO_WINDOW, clean_environment, end_family
 
-_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from {}.install.run import main; sys.exit(main())"
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from {}.install.run import main; sys.exit(main())"
 _CANCEL_SECONDS = 15.0
 _DETAIL = 120
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from .. import __version__
 from ..errors import InstallError
 
-SOURCES = ("FOLDER", "FILE", "INDEX")
-"""A folder with all wheels (needs no network), a wheel or checkout of maskel, or the package index."""
+SOURCES = ("BUNDLED", "FOLDER", "FILE", "INDEX")
+"""The wheel of maskel in the extension, a folder with all wheels (needs no network), a wheel or checkout, the package index."""
 
 TORCH_KINDS = ("CPU", "GPU")
 
@@ -24,7 +24,7 @@ class InstallOptions:
 
     Args:
         source: One of `SOURCES`.
-        path: The folder, or the file or checkout; unused with INDEX.
+        path: The folder, or the file or checkout; unused with BUNDLED and INDEX.
         torch: One of `TORCH_KINDS`; a wheel folder has the kind that it has.
         torch_index: Package index that has the wanted build of PyTorch; "" leaves the choice to uv, or to pip's own index.
         version: Version of maskel that is wanted.
@@ -71,6 +71,12 @@ class InstallOptions:
 
         """
         path = Path(self.path)
+        if self.source == "BUNDLED" and bundled_wheel() is None:
+            raise InstallError(
+                "no_package",
+                "This copy of the add-on comes without the back end.",
+                "Choose a wheel folder, or a wheel or checkout of maskel.",
+            )
         if self.source == "FOLDER" and not (self.path and any(path.glob("maskel-*.whl"))):
             raise InstallError(
                 "no_wheels",
@@ -89,6 +95,11 @@ class InstallOptions:
         if not self.path:
             return False
         return (path.suffix == ".whl" and path.is_file()) or (path / "pyproject.toml").is_file()
+
+
+def bundled_wheel() -> Path | None:
+    """The wheel of maskel that came with the extension; None if it came without."""
+    return next(iter(sorted(Path(__file__).resolve().parent.glob("maskel-*.whl"))), None)
 
 
 def constraints_file() -> Path | None:

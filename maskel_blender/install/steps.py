@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .layout import Layout
-from .options import TORCH, InstallOptions, constraints_file
+from .options import TORCH, InstallOptions, bundled_wheel, constraints_file
 from .pythons import Tools
 from .running import NO_WINDOW, clean_environment
 
@@ -59,7 +59,9 @@ def steps_of(options: InstallOptions, layout: Layout, slot: str, tools: Tools) -
     else:
         lock = constraints_file()
         limits = ["--constraint", str(lock)] if lock is not None else []
-        named = f"maskel=={options.version}" if options.source == "INDEX" else options.path
+        named = {"INDEX": f"maskel=={options.version}", "BUNDLED": str(bundled_wheel())}.get(
+            options.source, options.path
+        )
         torch = [*_torch_build(options, tools), TORCH]
         package = [*limits, named]
     return [

@@ -172,7 +172,7 @@ def _options(context: bpy.types.Context, mode: str) -> InstallOptions:
 
 
 def _settle(installation: Installation) -> None:
-    SESSION.setup_error = installation.error
+    SESSION.setup_error, SESSION.installation = installation.error, None
     if installation.state is not InstallState.DONE:
         return
     if SESSION.error is not None and SESSION.error.code in ("maskel_not_found", "version_mismatch"):
@@ -201,9 +201,14 @@ def _delete(operator: bpy.types.Operator, whole: bool) -> set[str]:
     if compat.waits_for_results():
         delete()
         return _fail(operator, SESSION.setup_error) if SESSION.setup_error else {"FINISHED"}
-    threading.Thread(target=delete, name="maskel-remove", daemon=True).start()
-    if not bpy.app.timers.is_registered(follow_installation):
-        bpy.app.timers.register(follow_installation, first_interval=1.0)
+    thread = threading.Thread(target=delete, name="maskel-remove", daemon=True)
+    thread.start()
+
+    def follow() -> float | None:
+        redraw_sidebars(bpy.context)
+        return 0.3 if thread.is_alive() else None
+
+    bpy.app.timers.register(follow, first_interval=0.3)
     return {"FINISHED"}
 
 

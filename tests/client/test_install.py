@@ -12,6 +12,7 @@ import pytest
 
 from maskel_blender.backend.process import Backend
 from maskel_blender.errors import InstallError
+from maskel_blender.install import options as options_module
 from maskel_blender.install import run, steps
 from maskel_blender.install.installation import Installation, InstallState
 from maskel_blender.install.layout import Layout
@@ -166,7 +167,13 @@ def test_two_at_once_are_refused(tmp_path, wheels):
 
 
 @pytest.mark.parametrize(
-    "options", [InstallOptions("FOLDER"), InstallOptions("FILE"), InstallOptions("FILE", "x.whl")]
+    "options",
+    [
+        InstallOptions("BUNDLED"),
+        InstallOptions("FOLDER"),
+        InstallOptions("FILE"),
+        InstallOptions("FILE", "x.whl"),
+    ],
 )
 def test_nothing_is_made_from_nothing(tmp_path, options):
     made = ended(Installation(tmp_path / "back", options))
@@ -257,6 +264,18 @@ def test_packages_are_those_that_were_tested(tmp_path, monkeypatch):
     lock = Path(made.command[made.command.index("--constraint") + 1])
     assert "fastapi==" in lock.read_text()
     assert f'TORCH = "{TORCH}"' in (root / "tools" / "bootstrap.py").read_text(), "one version of PyTorch"
+
+
+def test_the_wheel_in_the_extension(tmp_path, monkeypatch):
+    wheel = tmp_path / "maskel-0.1.0-py3-none-any.whl"
+    wheel.write_bytes(b"")
+    for module in (steps, options_module):
+        monkeypatch.setattr(module, "bundled_wheel", lambda: wheel)
+    options = InstallOptions("BUNDLED")
+    options.check()
+    assert options.needs_network
+    made = commands(options, Tools("", "python3"), tmp_path, monkeypatch)["maskel"].command
+    assert made[-1] == str(wheel) and "--constraint" in made
 
 
 def test_which_python(tmp_path, monkeypatch):
