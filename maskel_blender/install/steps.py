@@ -42,7 +42,9 @@ def steps_of(options: InstallOptions, layout: Layout, slot: str, tools: Tools) -
     python = str(layout.python(slot))
     extra = {"UV_CACHE_DIR": str(layout.cache / "uv"), "PIP_CACHE_DIR": str(layout.cache / "pip")}
     if not options.needs_network:
-        extra |= {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+        # only the folder counts: settings of the user's may name others, with other builds
+        extra |= {"UV_OFFLINE": "1", "UV_NO_CONFIG": "1", "UV_FIND_LINKS": ""}
+        extra |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     if not os.environ.get("UV_HTTP_TIMEOUT"):
         extra["UV_HTTP_TIMEOUT"] = "120"
     environment = str(layout.environment(slot))

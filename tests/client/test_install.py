@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from maskel_blender import __version__
 from maskel_blender.backend.process import Backend
 from maskel_blender.errors import InstallError
 from maskel_blender.install import options as options_module
@@ -26,7 +27,9 @@ LIMIT = 120.0
 
 
 @pytest.fixture
-def wheels(tmp_path):
+def wheels(tmp_path, monkeypatch):
+    elsewhere = make_folder(tmp_path / "elsewhere", "missing", version=f"{__version__}+other")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(elsewhere))
     return make_folder(tmp_path / "whéels here")
 
 
@@ -79,6 +82,7 @@ def test_the_life_of_an_installation(tmp_path, wheels):
     assert second.progress == 1.0
     assert (layout.environment("1") / "pyvenv.cfg").stat().st_mtime_ns == made, "the environment is made once"
     assert layout.active().slot == "1" and layout.active().options == options
+    assert "elsewhere" not in layout.log.read_text("utf-8"), "only the named folder counts"
     assert works(layout)
     assert not layout.cache.exists()
 
