@@ -36,6 +36,14 @@ def online_access() -> bool:
     return bool(getattr(bpy.app, "online_access", True))
 
 
+def private_folder(package: str, name: str) -> Path | None:
+    """A folder of the extension's own, kept over updates; not made yet. None where the add-on is no extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(package, path=name))
+    except ValueError:
+        return None
+
+
 def use_nodes(material: bpy.types.Material) -> bpy.types.NodeTree:
     """The material's node tree; from 5.0 on every material has one and setting `use_nodes` warns."""
     if bpy.app.version < (5, 0, 0):

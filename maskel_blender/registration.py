@@ -7,6 +7,9 @@ import atexit
 import bpy
 
 from . import cli, compat, handlers, operators, panels, preferences, settings
+from .operators.server import follow_start
+from .operators.setup import follow_installation
+from .panels.freshness import tick
 from .placement import watch
 from .session import SESSION
 from .settings.result import row_property
@@ -41,6 +44,9 @@ def unregister() -> None:
     """Forget it, and end the server."""
     atexit.unregister(_end)
     _end()
+    for timer in (tick, follow_start, follow_installation):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     watch.unregister()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .backend.monitor import Monitor
 from .backend.process import Backend
 from .client.request import XrayAnswer, XrayRequest
 from .errors import MaskelError
+from .install.installation import Installation
 from .jobs import Job, JobOptions
 from .queue.cache import ResultCache
 from .queue.job_queue import JobQueue
@@ -21,6 +23,9 @@ class Session:
     backend: Backend = field(default_factory=Backend)
     cache: ResultCache = field(default_factory=ResultCache)
     queue: JobQueue = field(init=False)
+    monitor: Monitor = field(default_factory=Monitor)
+    installation: Installation | None = None
+    setup_error: MaskelError | None = None
     error: MaskelError | None = None
     message: str = ""
     warnings: tuple[SilhouetteWarning, ...] = ()
@@ -46,8 +51,12 @@ class Session:
         return Job(request, options, self.backend, self.cache, ended, finish)
 
     def close(self) -> None:
-        """End jobs and server."""
+        """End jobs, installation and server."""
         self.queue.close()
+        self.monitor.stop()
+        if self.installation is not None:
+            self.installation.cancel()
+            self.installation = None
         self.backend.stop(2.0)
 
 

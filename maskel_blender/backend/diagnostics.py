@@ -21,7 +21,7 @@ _PATTERNS = (
     (re.compile(r"(?<=://)[^/\s@]+@"), "(secret)@"),
     # homes of any user, on any system
     (re.compile(r"(?i)\b([a-z]:[\\/]+users[\\/]+)[^\\/\r\n\"':;]+"), r"\1USER"),
-    (re.compile(r"(?<![\w.])(/(?:home|Users)/)[^/\s\"':;]+"), r"\1USER"),
+    (re.compile(r"(?<![\w.])(/(?:home|Users)/)(?:[^/\r\n\"':;]+(?=/)|[^/\s\"':;]+)"), r"\1USER"),
     # what only a random secret looks like
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{40,}\b"), "(long word)"),
 )

@@ -12,6 +12,7 @@ READY = "ready"
 IDLE = "idle"
 BUSY = "busy"
 FAILED = "failed"
+STOPPING = "stopping"
 ELSEWHERE = "in use elsewhere"
 UNKNOWN = "not answering"
 
@@ -23,23 +24,25 @@ EXPLANATIONS = {
     IDLE: "The model is unloaded; the next X-ray loads it again",
     BUSY: "Making X-rays for this Blender",
     FAILED: "See what it said",
+    STOPPING: "Ends when its last X-ray is done",
     ELSEWHERE: "Making X-rays for somebody else; yours wait in its queue",
     UNKNOWN: "No answer from its address",
 }
 
 
-def own_server(state: ServerState, status: ServerStatus | None, jobs: bool) -> str:
-    """Of a server that this Blender started or adopted.
+def own_server(state: ServerState, installed: bool, status: ServerStatus | None, jobs: bool) -> str:
+    """Of a server that this Blender starts or adopts.
 
     Args:
         state: Of the process.
+        installed: Whether there is a program to start.
         status: What it last said; None if it has not been asked.
         jobs: Whether this Blender has work there.
 
     """
     return {
         ServerState.NOT_FOUND: NOT_INSTALLED,
-        ServerState.STOPPED: STOPPED,
+        ServerState.STOPPED: STOPPED if installed else NOT_INSTALLED,
         ServerState.STARTING: STARTING,
         ServerState.FAILED: FAILED,
     }.get(state) or _answering(status, jobs)
@@ -65,8 +68,10 @@ def _answering(status: ServerStatus | None, jobs: bool) -> str:
     told = status.health.status
     if told == "failed":
         return FAILED
-    if told in ("starting", "draining"):
-        return STARTING if told == "starting" else STOPPED
+    if told == "starting":
+        return STARTING
+    if told == "draining":
+        return STOPPING
     if jobs:
         return BUSY
     if status.running:

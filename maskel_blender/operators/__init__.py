@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import character, generate, presets, preview, queue, results, server, views
+from . import character, generate, presets, preview, queue, results, server, setup, views
 
 CLASSES = (
     *character.CLASSES,
@@ -13,4 +13,5 @@ CLASSES = (
     *queue.CLASSES,
     *preview.CLASSES,
     *server.CLASSES,
+    *setup.CLASSES,
 )

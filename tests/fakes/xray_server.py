@@ -57,6 +57,7 @@ class Faults:
     lost_answers: int = 0
     busy_calls: int = 0
     knows_status: bool = True
+    crash_note: Path | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -144,6 +145,9 @@ class Handler(BaseHTTPRequestHandler):
             answer = self._answer(mask, form)
             if job:
                 self.server.answers[job] = answer
+        if faults.crash_note is not None and not faults.crash_note.exists():
+            faults.crash_note.write_text(job)
+            os._exit(9)
         if faults.lost_answers > 0:
             faults.lost_answers -= 1
             return self.connection.shutdown(socket.SHUT_RDWR)
@@ -237,9 +241,13 @@ def main() -> int:
     if fault == "hangs":
         sys.stdin.read()
         return 0
+    if fault == "hangs deaf":
+        threading.Event().wait()
     token = secrets.token_hex(8)
     options.token_file.write_text(token)
     faults = Faults(delay=float(fault.removeprefix("slow "))) if fault.startswith("slow ") else Faults()
+    if fault.startswith("crashes once "):
+        faults = Faults(crash_note=Path(fault.removeprefix("crashes once ")))
     with FakeServer(token, faults, options.port) as server:
         ready = {"event": "ready", "url": server.url, "pid": os.getpid(), "version": VERSION, "api": 1}
         options.publish.write_text(json.dumps(ready | {"token_file": str(options.token_file)}))
