@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ClientError
 from .address import Address
+from .answer import read_answer
 from .base import API_VERSION, Client
 from .request import Health, XrayAnswer, XrayRequest
 
@@ -99,19 +100,7 @@ class HttpClient(Client):
         status, headers, answer = self._call("POST", "/v1/xray", body, {"Content-Type": kind}, self._timeout)
         if status != 200:
             raise _error_from(status, answer)
-        if headers.get("content-type", "").split(";")[0].strip() != "image/png":
-            raise ClientError(
-                "bad_answer",
-                "The server's answer is not a picture.",
-                "Check what listens at the server's address.",
-            )
-        try:
-            seconds = float(headers.get("x-maskel-seconds", "0"))
-        except ValueError:
-            seconds = 0.0
-        return XrayAnswer(
-            answer, headers.get("x-maskel-model", ""), headers.get("x-maskel-version", ""), seconds
-        )
+        return read_answer(headers, answer)
 
     def abort(self) -> None:
         """Cut the connection of a call in progress, and refuse further ones."""
