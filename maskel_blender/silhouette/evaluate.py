@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from ..errors import SilhouetteError
+from .sharing import shared_within
 
 MESH_TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 """Object types that become a mesh in a render."""
@@ -127,6 +128,7 @@ def _copy_settings(scene: bpy.types.Scene, temporary: bpy.types.Scene) -> None:
     temporary.use_gravity = scene.use_gravity
 
 
+@shared_within
 def collect(depsgraph: bpy.types.Depsgraph) -> list[Part]:
     """Copy all meshes a render shows, instances included.
 
