@@ -39,6 +39,10 @@ class ClientError(MaskelError):
     """The server could not be reached or answered with an error."""
 
 
+class PlanError(MaskelError):
+    """What is asked of a batch cannot be done as it is; nothing was begun."""
+
+
 class Cancelled(MaskelError):
     """The user cancelled."""
 
