@@ -10,6 +10,9 @@ import bpy
 from .. import targets
 from ..errors import TargetError
 
+Who = str | bpy.types.Object | bpy.types.Collection | Sequence[bpy.types.Object] | None
+"""A character: a name (object, armature or collection), an object, a collection, several objects, or None for the active one."""
+
 
 @dataclass(frozen=True)
 class Character:
@@ -35,6 +38,22 @@ class Character:
         if self.collection:
             return targets.resolve(context, "COLLECTION", self.collection)[1]
         return targets.from_objects(context, [_object(context, name) for name in self.objects])
+
+
+def of(context: bpy.types.Context, who: Who) -> Character:
+    """The character that is meant.
+
+    Raises:
+        TargetError: ``no_target`` or ``no_collection``.
+
+    """
+    if who is None:
+        return active(context)
+    if isinstance(who, str):
+        return named(context, who)
+    if isinstance(who, bpy.types.Collection):
+        return of_collection(who.name)
+    return together(context, [who.name] if isinstance(who, bpy.types.Object) else [item.name for item in who])
 
 
 def active(context: bpy.types.Context) -> Character:
@@ -77,6 +96,8 @@ def together(context: bpy.types.Context, names: Sequence[str]) -> Character:
         TargetError: ``no_target``.
 
     """
+    if not names:
+        raise TargetError("no_target", "No object was given.", "Name the character's objects.")
     for name in names:
         _object(context, name)
     return Character(names[0], tuple(names))

@@ -9,7 +9,7 @@ from ..errors import PlanError
 FIRST, LAST = -1_048_574, 1_048_574
 """Frames Blender's timeline can reach."""
 
-_PART = re.compile(r"(-?\d{1,9})(?:(?:-|\.\.)(-?\d{1,9})(?:x(\d{1,9}))?)?")
+_PART = re.compile(r"(-?\d{1,9})(?:(?:-|\.\.)(-?\d{1,9})(?:x(\d{1,9}))?)?", re.ASCII)
 
 
 def parse_frames(text: str) -> tuple[int, ...]:

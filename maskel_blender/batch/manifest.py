@@ -48,7 +48,8 @@ class Record:
         files: What was written.
         model: Model id.
         version: Server version.
-        seconds: From the silhouette to the files.
+        seconds: From the silhouette to the files, the wait for the model included.
+        inference: Of these, the model's own as the server tells them.
         mask_sha256: Of the silhouette's PNG.
         familiarity: How like the training masks the silhouette is, 0..1; None if the server does not say.
         time: When it was done, ISO 8601, UTC.
@@ -64,6 +65,7 @@ class Record:
     model: str = ""
     version: str = ""
     seconds: float = 0.0
+    inference: float = 0.0
     mask_sha256: str = ""
     familiarity: float | None = None
     time: str = ""

@@ -99,7 +99,7 @@ class Batch:
             if self.manifest.records.get(item.key, _NONE).holds_for(item, self.plan)
         }
         try:
-            with _frame_kept(scene):
+            with frame_kept(scene):
                 for (frame, name), items in groupby(
                     self.plan.items, lambda item: (item.frame, item.character)
                 ):
@@ -164,6 +164,7 @@ class Batch:
             answer.model,
             answer.version,
             round(time.monotonic() - began, 3),
+            answer.seconds,
             prepared.request.mask_sha256,
             answer.familiarity,
             _now(),
@@ -274,7 +275,7 @@ def _now() -> str:
 
 
 @contextmanager
-def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
+def frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
     """Come back to the user's frame, if it was left."""
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:

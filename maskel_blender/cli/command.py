@@ -6,16 +6,15 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import bpy
 
 from ..batch import cameras, characters
 from ..batch.characters import Character
 from ..batch.frames import parse_frames
+from ..batch.layout import lay_out, user_path
 from ..batch.manifest import Manifest
-from ..batch.naming import split_output
-from ..batch.plan import Plan, Settings, default_pattern
+from ..batch.plan import Settings
 from ..batch.progress import Report, Stop
 from ..batch.run import Batch
 from ..errors import MaskelError, PlanError
@@ -89,21 +88,18 @@ def _batch(context: bpy.types.Context, options: Namespace) -> tuple[Batch, Print
     scene = context.scene
     who = _characters(context, options)
     names, left_out = cameras.choose(scene, options.camera)
-    frames = (scene.frame_current,) if options.frames is None else parse_frames(options.frames)
-    folder_text, pattern = split_output(options.output)
-    plan = Plan.build(
+    plan = lay_out(
+        scene,
         names,
-        [character.name for character in who],
-        frames,
-        _path(folder_text),
-        pattern or default_pattern(len(who), options.frames is not None),
+        who,
+        None if options.frames is None else parse_frames(options.frames),
+        options.output,
         Settings(options.style, options.view, options.size, options.format),
-        scene.name,
     )
     server = job_options(context)
     if options.save == "" and not bpy.data.filepath:
         raise MaskelError("no_file", "The scene was never saved.", "Name a file: --save FILE.")
-    manifest = Manifest(None if options.manifest is None else _path(str(options.manifest)))
+    manifest = Manifest(None if options.manifest is None else user_path(options.manifest))
     if options.resume:
         manifest.load()
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -134,13 +130,6 @@ def _characters(context: bpy.types.Context, options: Namespace) -> list[Characte
     return [characters.active(context)]
 
 
-def _path(text: str) -> Path:
-    """A path as the shell or as Blender means it: `//` is the folder of the opened file."""
-    if text.startswith("//") and bpy.data.filepath:
-        text = bpy.path.abspath(text)
-    return Path(text).expanduser().resolve()
-
-
 @contextmanager
 def _server_of(options: Namespace) -> Iterator[None]:
     """The server that the options name wins over the environment, as the environment wins over the preferences."""
@@ -166,7 +155,7 @@ def _server_of(options: Namespace) -> Iterator[None]:
 def _save(file: str, report: Report, printer: Printer) -> bool:
     if not report.objects:
         return True
-    path = str(_path(file)) if file else bpy.data.filepath
+    path = str(user_path(file)) if file else bpy.data.filepath
     try:
         bpy.ops.wm.save_as_mainfile(filepath=path, copy=bool(file))
     except (RuntimeError, OSError) as error:
