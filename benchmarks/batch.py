@@ -3,11 +3,11 @@
     .venv-bpy-4.5/bin/python benchmarks/batch.py [--cameras 100] [--block 20] [--rounds 2] [--size 512]
     blender -b --factory-startup --python benchmarks/batch.py
 
-Bare: the same masks, taken beforehand, sent to the same server with two requests in flight; nothing is written. Batch: silhouettes,
-requests, files and manifest, as `--command maskel --camera all` makes them. The two take turns, a block of cameras each, so that what
-else the machine does falls on both; the share is the median over the blocks. `busy` is how much of the time the model had work, which
-tells waiting from sharing the processor. The server is found as the add-on finds it (MASKEL_COMMAND; else .venv's maskel). Writes
-docs/measurements/batch.json; exit status 1 if the limit is missed.
+Bare: the same masks, taken beforehand, sent to the same server with two requests in flight; nothing is written. Batch:
+silhouettes, requests, files and manifest, as `--command maskel --camera all` makes them. The two take turns, a block of cameras
+each, so that what else the machine does falls on both; the share is the median over the blocks. `busy` is how much of the time
+the model had work, which tells waiting from sharing the processor. The server is found as the add-on finds it (MASKEL_COMMAND;
+else .venv's maskel). Writes docs/measurements/batch.json; exit status 1 if the limit is missed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> int:
     middle = {key: statistics.median(block[key] for block in blocks) for key in blocks[0]}
     share = middle["share"]
     result = {
-        "what": f"{options.cameras} cameras at {options.size} x {options.size}: throughput of a batch as a share of the bare model's",
+        "what": f"throughput of a batch, {options.cameras} cameras at {options.size} pixels, as a share of the bare model's",
         "command": f"python benchmarks/batch.py --cameras {options.cameras} --size {options.size}",
         "triangles": triangles,
         "silhouette_s": round(silhouettes / len(names), 4),

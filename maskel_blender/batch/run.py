@@ -135,6 +135,8 @@ class Batch:
                     continue
                 if self._flight.full:
                     self._land()
+                    if self.stop() or self._error is not None:
+                        return
                 self._flight.send(prepared.request, (item, prepared, began))
 
     def _land(self) -> None:

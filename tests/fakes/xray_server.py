@@ -7,6 +7,8 @@ scripted by `Faults`, as a program by the environment variable MASKEL_FAKE_FAULT
 from __future__ import annotations
 
 import argparse
+import base64
+import contextlib
 import json
 import os
 import secrets
@@ -99,7 +101,10 @@ class Handler(BaseHTTPRequestHandler):
         if b"size" in form or "size" in form:
             step = max(1, round(max(mask.shape) / int(form["size"])))
             xray = xray[::step, ::step].copy()
-        return self._send(200, "image/png", encode_png(xray))
+        picture = encode_png(xray)
+        if form.get("format") == b"json":
+            return self._json(200, _with_layers(form, picture, xray.shape))
+        return self._send(200, "image/png", picture)
 
     def _json(self, status, values):
         self._send(status, "application/json", json.dumps(values).encode())
@@ -112,7 +117,26 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-MaSkel-Version", VERSION)
         self.send_header("X-MaSkel-Seconds", "0.01")
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if self.server.faults.truncate else body)
+        # a client that was killed hears nothing more
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body[: len(body) // 2] if self.server.faults.truncate else body)
+
+
+def _with_layers(form, picture, shape):
+    """JSON answer: both layers are the picture, the one joint is the head at (half, a tenth)."""
+    png = base64.b64encode(picture).decode()
+    joints = {"head": {"x": shape[1] / 2, "y": shape[0] / 10, "confidence": 0.9}}
+    return {
+        "model": MODEL,
+        "version": VERSION,
+        "width": shape[1],
+        "height": shape[0],
+        "style": form["style"].decode(),
+        "seconds": 0.01,
+        "image": png,
+        "layers": {name: {"png": png, "scale": 0.001} for name in ("bone", "soft")},
+        "joints": joints if form.get("joints") == b"true" else {},
+    }
 
 
 class FakeServer(ThreadingHTTPServer):
