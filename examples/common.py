@@ -17,9 +17,9 @@ import bpy
 
 def load_api() -> ModuleType:
     """`maskel_blender.api`, of the installed extension if there is one."""
-    for name in bpy.context.preferences.addons.keys():
-        if name.endswith(".maskel_blender"):
-            return importlib.import_module(f"{name}.api")
+    for addon in bpy.context.preferences.addons:
+        if addon.module.endswith(".maskel_blender"):
+            return importlib.import_module(f"{addon.module}.api")
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import maskel_blender
 
