@@ -77,7 +77,7 @@ class Result:
         mask: (H, W) uint8, the silhouette it was made of, 255 = body.
         files: What was written, by kind (``xray``, ``mask``, ``bone``, ``soft``, ``layers``, ``joints``).
         joints: By name, in pixels of `image` and as rays in the world; empty unless asked for.
-        layers: ``bone`` and ``soft`` as 16-bit PNG with the scale to line integrals; empty unless asked for.
+        layers: ``bone`` and ``soft``: `pixels` (h, w) uint16, line integral = pixel * `scale`; empty unless asked for or placed.
         camera: Name of the camera.
         character: Name of the character.
         frame: Frame.
@@ -163,7 +163,7 @@ def xray(
         joints: Whether to ask for joints.
         layers: Whether to ask for the predicted layers.
         place: Whether to place the X-ray in the scene.
-        placement: How, as in the panel.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``.
         output: Folder, or folder and pattern, to write files to; None writes none.
         timeout: Seconds to wait, the start of the server included; None takes the preferences' time, in a window a minute.
 
@@ -175,6 +175,8 @@ def xray(
     formats = ("mask", *(("layers",) if layers else ()), *(("joints",) if joints else ()))
     settings = Settings(style, view, size, formats)
     settings.check()
+    if place:
+        ends.check_registered(context.scene)
     options = job_options(context)
     who = by_name.of(context, character)
     planned = None
@@ -183,7 +185,7 @@ def xray(
         frames = None if frame is None else [frame]
         planned = lay_out(context.scene, names[:1], [who], frames, output, settings)
     with _at(context.scene, frame):
-        prepared = ends.prepare(context, who, camera, settings)
+        prepared = ends.prepare(context, who, camera, settings, layers=place)
     job = Job(prepared.request, options, SESSION.backend)
     _wait(job, _seconds(timeout, START_SECONDS + options.timeout))
     answer = job.result()
@@ -192,7 +194,11 @@ def xray(
     if planned is not None:
         (item,) = planned.items
         written = write_files(
-            planned.folder, item, prepared.request.mask_png, prepared.silhouette.view, answer
+            planned.folder,
+            item,
+            prepared.request.mask_png,
+            prepared.silhouette.view,
+            ends.signed(prepared, answer),
         )
         files = {file.kind: planned.folder / file.path for file in written}
     placed = ends.place(prepared, answer, placement) if place else None
@@ -287,8 +293,8 @@ def batch(
         plan: What to make, from `plan`.
         manifest: File to keep a record of every item in.
         resume: Whether to leave out what the manifest says is finished and whose files are unchanged.
-        placement: ``PLANE`` to place the X-rays of one frame in the scene as well: the present frame if it is among
-            them, else the first. "" only writes files.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND`` to place the X-rays of one frame in the scene as well: the present
+            frame if it is among them, else the first. "" only writes files.
         progress: Called after each item.
         stop: Asked now and then; True ends the batch after what is in work.
         timeout: Seconds for all of it; None is no limit, in a window a minute.

@@ -7,7 +7,9 @@ import atexit
 import bpy
 
 from . import cli, operators, panels, preferences, settings
+from .placement import watch
 from .session import SESSION
+from .settings.result import row_property
 
 _CLASSES = (*settings.CLASSES, preferences.MaskelPreferences, *operators.CLASSES, *panels.CLASSES)
 _commands: list[object] = []
@@ -18,6 +20,9 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.maskel = bpy.props.PointerProperty(type=settings.MaskelSettings)
+    bpy.types.Image.maskel = bpy.props.PointerProperty(type=settings.MaskelPicture)
+    bpy.types.WindowManager.maskel_result_row = row_property()
+    watch.register()
     _commands.append(bpy.utils.register_cli_command("maskel", cli.run))
     # Blender does not unregister add-ons when it is a Python module; the server would end by itself, but leave its log
     atexit.register(SESSION.close)
@@ -29,6 +34,9 @@ def unregister() -> None:
     SESSION.close()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
+    watch.unregister()
+    del bpy.types.WindowManager.maskel_result_row
+    del bpy.types.Image.maskel
     del bpy.types.Scene.maskel
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

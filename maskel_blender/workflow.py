@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 
 import bpy
 
-from .client.png import decode_png, encode_png
+from .client.png import add_text, decode_png, encode_png
 from .client.request import XrayAnswer, XrayRequest
 from .errors import MaskelError
+from .placement.frame import Frame
 from .placement.picture import compose
-from .placement.plane import PlaneRequest, depth_before, place_plane
+from .placement.results import Made, add
+from .placement.state import read_look
+from .provenance import NOTE, as_text
 from .silhouette.camera import find_camera
 from .silhouette.capture import Silhouette, capture
+from .style.layers import encode, from_answer
 
 
 @dataclass(frozen=True)
@@ -56,25 +60,71 @@ def prepare(
     return Prepared(request, silhouette, scene.name, name, scene.frame_current)
 
 
-def place(prepared: Prepared, answer: XrayAnswer) -> bpy.types.Object:
-    """Put the answer into the scene as an image plane.
+def place(
+    prepared: Prepared, answer: XrayAnswer, placement: str | None = None, keep: bool | None = None
+) -> bpy.types.Object:
+    """Put the answer into the scene.
+
+    Args:
+        prepared: What was asked.
+        answer: What came.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``; None = as what it replaces is placed, else as the scene's settings say.
+        keep: Keep what it would replace as a hidden version; None = as the scene's settings say.
+
+    Returns:
+        Plane or Empty; of a background the camera.
 
     Raises:
-        MaskelError: ``scene_gone``, ``bad_picture``.
+        MaskelError: ``scene_gone``, ``bad_picture``, ``camera_gone`` or ``camera_linked``.
 
     """
     scene = bpy.data.scenes.get(prepared.scene)
     if scene is None:
         raise MaskelError("scene_gone", f'The scene "{prepared.scene}" is gone.', "Generate the X-ray again.")
-    picture = compose(decode_png(answer.image_png), prepared.silhouette.mask)
-    view = prepared.silhouette.view
-    provenance: dict[str, str | int | float] = {
+    silhouette = prepared.silhouette
+    layers = from_answer(answer.layers, silhouette.mask)
+    made = Made(
+        Frame(silhouette.view, silhouette.nearest, silhouette.farthest),
+        prepared.target,
+        encode(layers) if layers is not None else _grey(answer, silhouette),
+        layers is not None,
+        prepared.request.style,
+        provenance(prepared, answer),
+    )
+    settings = scene.maskel.result
+    return add(
+        scene,
+        made,
+        read_look(settings.look),
+        placement,
+        settings.keep == "VERSIONS" if keep is None else keep,
+    )
+
+
+def _grey(answer: XrayAnswer, silhouette: Silhouette) -> bytes:
+    return encode_png(compose(decode_png(answer.image_png), silhouette.mask), level=1)
+
+
+def provenance(prepared: Prepared, answer: XrayAnswer) -> dict[str, str | int | float]:
+    """Custom properties of a result, without the prefix ``maskel_``."""
+    values: dict[str, str | int | float] = {
         "model": answer.model,
         "version": answer.version,
+        "camera": prepared.silhouette.view.camera,
+        "target": prepared.target,
         "style": prepared.request.style,
+        "size": prepared.request.size,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "mask_sha256": prepared.request.mask_sha256,
         "frame": prepared.frame,
+        "note": NOTE,
     }
-    depth = depth_before(prepared.silhouette)
-    return place_plane(scene, PlaneRequest(view, depth, encode_png(picture), prepared.target, provenance))
+    if answer.familiarity is not None:
+        values["familiarity"] = answer.familiarity
+    return values
+
+
+def signed_png(prepared: Prepared, answer: XrayAnswer) -> bytes:
+    """The answer's picture with its provenance in the file, for writing to disk."""
+    values = {f"maskel_{key}": value for key, value in provenance(prepared, answer).items()}
+    return add_text(answer.image_png, as_text(values))

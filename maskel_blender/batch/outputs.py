@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..client.request import XrayAnswer
+from ..client.request import Layer, XrayAnswer
 from ..errors import ClientError, MaskelError
 from ..silhouette.view import CameraView
 from .files import write_whole
 from .joints import see
-from .manifest import FileRecord
+from .manifest import FileRecord, Record
 from .plan import Item
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -87,6 +87,31 @@ def _contents(item: Item, mask_png: bytes, view: CameraView, answer: XrayAnswer)
             }
         )
     return contents
+
+
+def answer_again(folder: Path, item: Item, found: Record) -> XrayAnswer:
+    """The answer of a finished item out of its files; layers only if they were written.
+
+    Raises:
+        MaskelError: ``cannot_read``.
+
+    """
+    try:
+        layers = {}
+        if "layers" in item.files:
+            scales = json.loads((folder / item.files["layers"]).read_bytes())["layers"]
+            layers = {
+                name: Layer((folder / item.files[name]).read_bytes(), float(scales[name]["scale"]))
+                for name in ("bone", "soft")
+            }
+        picture = (folder / item.files["xray"]).read_bytes()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MaskelError(
+            "cannot_read",
+            f"What was written of {item.files['xray']} cannot be read: {error}.",
+            "Make it anew with --no-resume.",
+        ) from None
+    return XrayAnswer(picture, found.model, found.version, 0.0, layers, familiarity=found.familiarity)
 
 
 def png_size(png: bytes) -> tuple[int, int]:

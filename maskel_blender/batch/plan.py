@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from ..client.request import STYLES
+from ..client.request import STYLES, VIEWS
 from ..errors import PlanError
 from .naming import Pattern
 
 FORMATS = ("mask", "layers", "joints")
 """What may be written beside the X-ray."""
-
-VIEWS = ("unknown", "front", "back", "left", "right")
-"""From where the camera sees the character, for the model."""
 
 LARGEST_SIZE = 8192
 

@@ -23,7 +23,7 @@ from . import ends
 from .characters import Character
 from .flight import Flight, Landed
 from .manifest import DONE, FAILED, Manifest, Record
-from .outputs import write_files
+from .outputs import answer_again, write_files
 from .plan import Item, Plan
 from .progress import Progress, Report, Stop
 
@@ -78,10 +78,12 @@ class Batch:
         """Make all that is not finished.
 
         Raises:
-            PlanError: ``cannot_write`` if the manifest cannot be begun.
+            PlanError: ``cannot_write`` if the manifest cannot be begun, ``not_registered`` if nothing can be placed.
 
         """
         scene = self.context.scene
+        if self.placement:
+            ends.check_registered(scene)
         frames = {item.frame for item in self.plan.items}
         self._placed_frame = scene.frame_current if scene.frame_current in frames else min(frames)
         self._began, self._begun_at = time.monotonic(), _now()
@@ -125,9 +127,11 @@ class Batch:
                     self.context.scene.frame_set(frame)
                 began = time.monotonic()
                 try:
-                    prepared = ends.prepare(self.context, character, item.camera, self.plan.settings)
+                    prepared = ends.prepare(
+                        self.context, character, item.camera, self.plan.settings, self._places(item)
+                    )
                     if found is not None and found.mask_sha256 == prepared.request.mask_sha256:
-                        self._place(item, prepared, self._answer_again(item, found))
+                        self._place(item, prepared, answer_again(self.plan.folder, item, found))
                         self._skip(found)
                         continue
                 except MaskelError as error:
@@ -148,7 +152,11 @@ class Batch:
                 raise landed.error or Cancelled()
             answer = landed.answer
             files = write_files(
-                self.plan.folder, item, prepared.request.mask_png, prepared.silhouette.view, answer
+                self.plan.folder,
+                item,
+                prepared.request.mask_png,
+                prepared.silhouette.view,
+                ends.signed(prepared, answer),
             )
             if self._places(item):
                 self._place(item, prepared, answer)
@@ -181,18 +189,6 @@ class Batch:
     def _place(self, item: Item, prepared: Prepared, answer: XrayAnswer) -> None:
         placed = ends.place(prepared, answer, self.placement)
         self._objects[placed.name] = None
-
-    def _answer_again(self, item: Item, found: Record) -> XrayAnswer:
-        """The answer of a finished item, out of its files."""
-        path = self.plan.folder / item.files["xray"]
-        try:
-            return XrayAnswer(
-                path.read_bytes(), found.model, found.version, 0.0, familiarity=found.familiarity
-            )
-        except OSError as error:
-            raise MaskelError(
-                "cannot_read", f"{path} cannot be read: {error}.", "Make it anew with --no-resume."
-            ) from None
 
     def _skip(self, found: Record) -> None:
         self._done += 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..batch.plan import FORMATS, LARGEST_SIZE, VIEWS
-from ..client.request import STYLES
+from ..batch.plan import FORMATS, LARGEST_SIZE
+from ..client.request import STYLES, VIEWS
 from ..settings.choices import PLACEMENTS
 
 PLACES = tuple(identifier.lower() for identifier, *_ in PLACEMENTS)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import generate, server
+from . import generate, presets, results, server
 
-CLASSES = (*generate.CLASSES, *server.CLASSES)
+CLASSES = (*generate.CLASSES, *results.CLASSES, *presets.CLASSES, *server.CLASSES)

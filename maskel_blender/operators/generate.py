@@ -29,7 +29,12 @@ class MASKEL_OT_generate(bpy.types.Operator):
     collection: bpy.props.StringProperty(
         name="Collection", description="Name of the collection, for the target Collection"
     )
-    placement: bpy.props.EnumProperty(name="Placement", items=PLACEMENTS)
+    placement: bpy.props.EnumProperty(
+        name="Placement",
+        items=PLACEMENTS,
+        # only what this very call says wins over how the X-ray is placed already
+        options={"SKIP_SAVE"},
+    )
     style: bpy.props.EnumProperty(name="Style", items=STYLES)
     size: bpy.props.IntProperty(
         name="Size", min=0, max=8192, description="Longer side in pixels; 0 as the render"
@@ -101,7 +106,8 @@ class MASKEL_OT_generate(bpy.types.Operator):
 
     def _finish(self) -> set[str]:
         answer = self._job.result()
-        plane = workflow.place(self._prepared, answer)
+        placement = self.placement if self.properties.is_property_set("placement") else None
+        plane = workflow.place(self._prepared, answer, placement)
         SESSION.message = f"{plane.name}: {self._job.seconds:.1f} s"
         self.report({"INFO"}, f"X-ray placed: {plane.name}")
         return {"FINISHED"}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import main, server
+from . import history, main, result, server
 
-CLASSES = (*main.CLASSES, *server.CLASSES)
+CLASSES = (*main.CLASSES, *result.CLASSES, *history.CLASSES, *server.CLASSES)

@@ -29,7 +29,6 @@ class MASKEL_PT_main(bpy.types.Panel):
         if settings.target == "COLLECTION":
             column.prop(settings, "collection")
         column.prop(settings, "camera")
-        column.prop(settings, "style")
         column.prop(settings, "size")
         job = SESSION.job
         if job is not None and job.running:
@@ -43,7 +42,6 @@ class MASKEL_PT_main(bpy.types.Panel):
             button.target, button.style, button.size = settings.target, settings.style, settings.size
             button.camera = settings.camera.name if settings.camera else ""
             button.collection = settings.collection.name if settings.collection else ""
-            button.placement = "PLANE"
         if SESSION.error is not None:
             error_box(layout, context, SESSION.error)
         elif SESSION.message:

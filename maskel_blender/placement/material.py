@@ -1,4 +1,4 @@
-"""The plane's image and its material: shown to the camera as it is, unlit, see-through where the silhouette is not."""
+"""The plane's material: shown to the camera as it is, unlit, see-through where the silhouette is not."""
 
 from __future__ import annotations
 
@@ -7,47 +7,33 @@ import bpy
 from .. import compat
 
 NODE_NAME = "MaSkel X-ray"
+OPACITY_NAME = "MaSkel Opacity"
 
 
-def image_material(plane: bpy.types.Object, name: str, png: bytes) -> bpy.types.Image:
-    """Give the plane a material with a packed image; a material it already has keeps the user's changes.
-
-    Args:
-        plane: The mesh object.
-        name: Name of image and material.
-        png: RGBA PNG, straight alpha.
-
-    Returns:
-        The image.
-
-    """
-    material = plane.data.materials[0] if plane.data.materials else None
-    node = material.node_tree.nodes.get(NODE_NAME) if material is not None and material.node_tree else None
-    old = node.image if node is not None else None
-    if old is not None:
-        # the new image takes the name, whatever else of that name there is
-        bpy.data.images.remove(old)
-    image = packed_image(name, png)
-    if node is None:
-        material = bpy.data.materials.new(name)
-        node = _build(material)
-        plane.data.materials.clear()
-        plane.data.materials.append(material)
+def give_material(plane: bpy.types.Object, name: str, image: bpy.types.Image) -> None:
+    """Give the plane a material that shows an image; a material it already has is the user's to change."""
+    if any(plane.data.materials):
+        return
+    material = bpy.data.materials.new(name)
+    node = _build(material)
     node.image = image
     node.id_data.nodes.active = node
-    return image
+    plane.data.materials.clear()
+    plane.data.materials.append(material)
 
 
-def packed_image(name: str, png: bytes) -> bpy.types.Image:
-    """An image that lives in the blend file."""
-    image = bpy.data.images.new(name, 1, 1, alpha=True)
-    image.source = "FILE"
-    # where "Unpack" would write it
-    image.filepath_raw = f"//{bpy.path.clean_name(name)}.png"
-    image.pack(data=png, data_len=len(png))
-    image.alpha_mode = "STRAIGHT"
-    image.colorspace_settings.name = "sRGB"
-    return image
+def set_opacity(plane: bpy.types.Object, opacity: float) -> None:
+    """Set it in the material, if that still has the node for it."""
+    for material in plane.data.materials:
+        tree = material.node_tree if material is not None else None
+        node = tree.nodes.get(OPACITY_NAME) if tree is not None else None
+        if node is not None:
+            node.inputs[1].default_value = opacity
+
+
+def is_ours(material: bpy.types.Material) -> bool:
+    """Whether it still shows the picture the way we made it."""
+    return material.node_tree is not None and NODE_NAME in material.node_tree.nodes
 
 
 def _build(material: bpy.types.Material) -> bpy.types.Node:
@@ -60,13 +46,16 @@ def _build(material: bpy.types.Material) -> bpy.types.Node:
         made.location = (x, y)
         return made
 
-    picture = node("ShaderNodeTexImage", -700, 0)
+    picture = node("ShaderNodeTexImage", -900, 0)
     picture.name = picture.label = NODE_NAME
     # a body cut by the frame must not fade at the border
     picture.extension = "EXTEND"
-    rays = node("ShaderNodeLightPath", -700, 400)
-    seen = node("ShaderNodeMath", -350, 300)
-    seen.operation = "MULTIPLY"
+    rays = node("ShaderNodeLightPath", -900, 400)
+    seen = node("ShaderNodeMath", -550, 300)
+    opacity = node("ShaderNodeMath", -350, 300)
+    opacity.name = opacity.label = OPACITY_NAME
+    seen.operation = opacity.operation = "MULTIPLY"
+    opacity.inputs[1].default_value = 1.0
     clear = node("ShaderNodeBsdfTransparent", -350, 100)
     glow = node("ShaderNodeEmission", -350, -50)
     mix = node("ShaderNodeMixShader", -100, 100)
@@ -74,7 +63,8 @@ def _build(material: bpy.types.Material) -> bpy.types.Node:
     links.new(picture.outputs["Color"], glow.inputs["Color"])
     links.new(picture.outputs["Alpha"], seen.inputs[0])
     links.new(rays.outputs["Is Camera Ray"], seen.inputs[1])
-    links.new(seen.outputs[0], mix.inputs[0])
+    links.new(seen.outputs[0], opacity.inputs[0])
+    links.new(opacity.outputs[0], mix.inputs[0])
     links.new(clear.outputs[0], mix.inputs[1])
     links.new(glow.outputs[0], mix.inputs[2])
     links.new(mix.outputs[0], output.inputs["Surface"])

@@ -1,9 +1,13 @@
-"""The plane's picture: X-ray as grey, silhouette as alpha. No bpy."""
+"""Pictures as arrays: X-ray as grey, silhouette as alpha; resampling. No bpy."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..silhouette.raster import Region
+
+_MOST_PIXELS = 8192
 
 
 def compose(xray: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -35,6 +39,28 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     """
     rows, columns = _weights(image.shape[0], height), _weights(image.shape[1], width)
     return np.clip(np.rint(rows @ image.astype(np.float32) @ columns.T), 0, 255).astype(np.uint8)
+
+
+def in_full_frame(picture: NDArray[np.uint8], region: Region, width: int, height: int) -> NDArray[np.uint8]:
+    """A picture of a part of the frame, laid into the whole of it.
+
+    Args:
+        picture: (h, w, 4) uint8 that fills `region`.
+        region: In pixels of the frame.
+        width: Of the frame, in pixels.
+        height: Of the frame, in pixels.
+
+    Returns:
+        (k * height, k * width, 4) uint8, clear outside the region; k is as large as keeps the picture's detail.
+
+    """
+    detail = -(-picture.shape[1] // region.width)
+    k = max(1, min(detail, _MOST_PIXELS // max(width, height)))
+    rows, columns = region.height * k, region.width * k
+    part = np.dstack([resize(picture[..., channel], rows, columns) for channel in range(4)])
+    whole = np.zeros((height * k, width * k, 4), np.uint8)
+    whole[region.top * k : region.bottom * k, region.left * k : region.right * k] = part
+    return whole
 
 
 def _weights(source: int, wanted: int) -> NDArray[np.float32]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import scene
+from . import result, scene
+from .result import MaskelPicture
 from .scene import MaskelSettings
 
-CLASSES = (*scene.CLASSES,)
+CLASSES = (*result.CLASSES, *scene.CLASSES)
 
-__all__ = ["CLASSES", "MaskelSettings"]
+__all__ = ["CLASSES", "MaskelPicture", "MaskelSettings"]

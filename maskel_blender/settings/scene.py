@@ -6,6 +6,7 @@ import bpy
 
 from .. import compat
 from .choices import STYLES, TARGETS
+from .result import MaskelResultSettings
 
 
 def _is_planar_camera(_group: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
@@ -34,6 +35,7 @@ class MaskelSettings(bpy.types.PropertyGroup):
         max=8192,
         description="Longer side of the X-ray in pixels; 0 takes the render resolution",
     )
+    result: bpy.props.PointerProperty(type=MaskelResultSettings)
 
 
 CLASSES = (MaskelSettings,)

@@ -246,13 +246,13 @@ def test_layers_and_joints(stage, server, tmp_path):
         "Camera.bone.png", "Camera.joints.json", "Camera.layers.json", "Camera.soft.png", "Camera.xray.png"
     ]  # fmt: skip
     layers = json.loads((tmp_path / "out" / "Camera.layers.json").read_text())["layers"]
-    assert layers["bone"] == {"file": "Camera.bone.png", "scale": 0.001}
+    assert layers["bone"] == {"file": "Camera.bone.png", "scale": 0.0001}
     joints = json.loads((tmp_path / "out" / "Camera.joints.json").read_text())
     assert (joints["width"], joints["height"]) == (300, 400)
-    head = joints["joints"]["head"]
-    assert (head["x"], head["y"], head["confidence"]) == (150.0, 40.0, 0.9)
+    pelvis = joints["joints"]["pelvis"]
+    assert (pelvis["x"], pelvis["y"], pelvis["confidence"]) == (10.0, 20.0, 0.9)
     camera = stage.objects["Camera"]
-    assert head["origin"] == pytest.approx(list(camera.matrix_world.translation), abs=1e-4)
+    assert pelvis["origin"] == pytest.approx(list(camera.matrix_world.translation), abs=1e-4)
 
 
 def test_what_is_printed(stage, server, tmp_path, capsys):

@@ -92,5 +92,5 @@ def test_data(file, server, tmp_path):
     run("05_data.py", file)
     assert np.load(tmp_path / "xrays" / "silhouette.npy").shape == (400, 300)
     with (tmp_path / "xrays" / "joints.csv").open(encoding="utf-8") as table:
-        (head,) = csv.DictReader(table)
-    assert (head["joint"], float(head["x"])) == ("head", 150.0)
+        (pelvis,) = csv.DictReader(table)
+    assert (pelvis["joint"], float(pelvis["x"])) == ("pelvis", 10.0)

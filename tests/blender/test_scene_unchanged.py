@@ -53,7 +53,8 @@ def test_generate(scene, character, server):
     furnish(scene, character)
     before = snapshot()
     assert bpy.ops.maskel.generate() == {"FINISHED"}
-    new = frozenset({"MaSkel", *(item.name for item in bpy.data.collections["MaSkel"].objects)})
+    made = [*bpy.data.collections["MaSkel"].objects, *(i for i in bpy.data.images if i.get("maskel_role"))]
+    new = frozenset({"MaSkel", *(item.name for item in made)})
     after = snapshot(new)
     assert differences(before, after) == {}
     assert [item.name for item in scene.collection.children] == ["Hidden", "MaSkel"]

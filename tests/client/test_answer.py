@@ -14,6 +14,7 @@ from maskel_blender.silhouette.sharing import shared_within, sharing_meshes
 
 PNG = encode_png(np.full((4, 3), 9, np.uint8))
 JSON = {"content-type": "application/json; charset=utf-8"}
+DEEP = encode_png(np.full((4, 3), 900, np.uint16))
 TEXT = base64.b64encode(PNG).decode()
 
 
@@ -26,14 +27,14 @@ def test_json():
                 "version": "1",
                 "seconds": 0.5,
                 "image": TEXT,
-                "layers": {"bone": {"png": TEXT, "scale": 0.25}},
+                "layers": {"bone": {"png": base64.b64encode(DEEP).decode(), "scale": 0.25}},
                 "joints": {"head": {"x": 1, "y": 2.5, "confidence": 0.75}},
                 "familiarity": 0.8,
             }
         ).encode(),
     )
     assert (answer.image_png, answer.model, answer.version, answer.seconds) == (PNG, "m", "1", 0.5)
-    assert (answer.layers["bone"].png, answer.layers["bone"].scale) == (PNG, 0.25)
+    assert (answer.layers["bone"].png, answer.layers["bone"].scale) == (DEEP, 0.25)
     joint = answer.joints["head"]
     assert (joint.x, joint.y, joint.confidence, answer.familiarity) == (1.0, 2.5, 0.75, 0.8)
 

@@ -49,8 +49,11 @@ def test_mask_goes_and_picture_comes(server):
         REQUEST.mask_png,
         b"bone",
         b"20",
-        b"png",
+        b"json",
     )
+    assert answer.layers["bone"].pixels.shape == (20, 15)
+    assert answer.layers["soft"].pixels.max() * answer.layers["soft"].scale == pytest.approx(3.0)
+    assert (answer.joints["pelvis"].x, answer.familiarity) == (10.0, 0.9)
 
 
 def test_request_survives_text():

@@ -23,9 +23,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import numpy as np
+
 from maskel_blender.client.png import decode_png, encode_png
 
 MODEL, VERSION = "fake", "9.9.9"
+SCALE = 1e-4
+
+
+def layers_of(xray):
+    """Line integrals that follow the mask's coverage: soft tissue all over, bone in every other band of rows."""
+    cover = xray.astype("float64") / max(int(xray.max()), 1)
+    bands = ((np.arange(xray.shape[0]) // 8) % 2)[:, None]
+    return [(value * cover / SCALE).round().astype("uint16") for value in (2.0 * bands, 3.0)]
 
 
 @dataclass
@@ -40,6 +50,8 @@ class Faults:
     raw: tuple[int, str, bytes] | None = None
     truncate: bool = False
     starting_calls: int = 0
+    familiarity: float | None = 0.9
+    without_layers: bool = False
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,10 +113,24 @@ class Handler(BaseHTTPRequestHandler):
         if b"size" in form or "size" in form:
             step = max(1, round(max(mask.shape) / int(form["size"])))
             xray = xray[::step, ::step].copy()
-        picture = encode_png(xray)
-        if form.get("format") == b"json":
-            return self._json(200, _with_layers(form, picture, xray.shape))
-        return self._send(200, "image/png", picture)
+        if form.get("format") != b"json":
+            return self._send(200, "image/png", encode_png(xray))
+        bone, soft = layers_of(xray)
+        answer = {
+            "model": MODEL,
+            "version": VERSION,
+            "seconds": 0.01,
+            "image": base64.b64encode(encode_png(xray)).decode(),
+            "layers": {
+                name: {"png": base64.b64encode(encode_png(layer)).decode(), "scale": SCALE}
+                for name, layer in (("bone", bone), ("soft", soft))
+            },
+            "joints": {"pelvis": {"x": 10.0, "y": 20.0, "confidence": 0.9}} if "joints" in form else {},
+            "familiarity": faults.familiarity,
+        }
+        if faults.without_layers:
+            del answer["layers"]
+        return self._json(200, answer)
 
     def _json(self, status, values):
         self._send(status, "application/json", json.dumps(values).encode())
@@ -120,23 +146,6 @@ class Handler(BaseHTTPRequestHandler):
         # a client that was killed hears nothing more
         with contextlib.suppress(ConnectionError):
             self.wfile.write(body[: len(body) // 2] if self.server.faults.truncate else body)
-
-
-def _with_layers(form, picture, shape):
-    """JSON answer: both layers are the picture, the one joint is the head at (half, a tenth)."""
-    png = base64.b64encode(picture).decode()
-    joints = {"head": {"x": shape[1] / 2, "y": shape[0] / 10, "confidence": 0.9}}
-    return {
-        "model": MODEL,
-        "version": VERSION,
-        "width": shape[1],
-        "height": shape[0],
-        "style": form["style"].decode(),
-        "seconds": 0.01,
-        "image": png,
-        "layers": {name: {"png": png, "scale": 0.001} for name in ("bone", "soft")},
-        "joints": joints if form.get("joints") == b"true" else {},
-    }
 
 
 class FakeServer(ThreadingHTTPServer):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from maskel_blender.batch.frames import parse_frames
-from maskel_blender.batch.plan import FORMATS, VIEWS
-from maskel_blender.client.request import STYLES
+from maskel_blender.batch.plan import FORMATS
+from maskel_blender.client.request import STYLES, VIEWS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 JOB_TYPE = REPOSITORY / "examples" / "farm" / "maskel_xray.js"
