@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 
 from .. import workflow
-from ..client.request import XrayAnswer
+from ..client.request import VIEWS, XrayAnswer
 from ..errors import PlanError
 from .characters import Character
 from .plan import Settings
@@ -33,7 +33,8 @@ def prepare(
     prepared = workflow.prepare(context, character.name, objects, camera, settings.style, settings.size)
     request = replace(
         prepared.request,
-        view=settings.view,
+        # "unknown" leaves the word to what the silhouette tells of itself
+        view=prepared.request.view if settings.view == VIEWS[0] else settings.view,
         joints="joints" in settings.formats,
         layers=layers or "layers" in settings.formats,
     )

@@ -21,8 +21,9 @@ def test_xray(scene, character, server):
     assert result.image.shape == result.mask.shape == (400, 300)
     np.testing.assert_array_equal(result.image, (result.mask * 0.6).astype(np.uint8))
     assert (result.camera, result.character, result.frame) == ("Camera", "Figure", scene.frame_current)
-    assert (result.model, result.version, result.files, result.joints) == ("fake", "9.9.9", {}, {})
-    assert server.forms[0]["style"] == b"bone"
+    assert (result.model, result.version, result.files) == ("fake", "9.9.9", {})
+    assert (server.forms[0]["style"], server.forms[0]["view"]) == (b"bone", b"front")
+    assert "joints" not in server.forms[0]
 
 
 def test_files_joints_and_layers(scene, character, server, tmp_path):

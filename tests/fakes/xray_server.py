@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
                 name: {"png": base64.b64encode(encode_png(layer)).decode(), "scale": SCALE}
                 for name, layer in (("bone", bone), ("soft", soft))
             },
-            "joints": {"pelvis": {"x": 10.0, "y": 20.0, "confidence": 0.9}} if "joints" in form else {},
+            "joints": {"pelvis": {"x": 10.0, "y": 20.0, "confidence": 0.9}},
             "familiarity": faults.familiarity,
         }
         if faults.without_layers:
