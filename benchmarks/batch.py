@@ -6,7 +6,8 @@
 Bare: the same masks, taken beforehand, sent to the same server with two requests in flight; nothing is written. Batch:
 silhouettes, requests, files and manifest, as `--command maskel --camera all` makes them. The two take turns, a block of cameras
 each, so that what else the machine does falls on both; the share is the median over the blocks. `busy` is how much of the time
-the model had work, which tells waiting from sharing the processor. The server is found as the add-on finds it (MASKEL_COMMAND;
+the model had work, which tells waiting from sharing the processor, `cpu_s_each` the processor time Blender's own process spends
+on an item. The server is found as the add-on finds it (MASKEL_COMMAND;
 else .venv's maskel). Writes docs/measurements/batch.json; exit status 1 if the limit is missed.
 """
 
@@ -58,9 +59,12 @@ def main() -> int:
         blocks = []
         for start in [*range(0, len(names), options.block)] * options.rounds:
             part = slice(start, start + options.block)
+            spent = [time.process_time()]
             bare_s, bare_model_s = bare(masks[part], server, SESSION.backend)
+            spent.append(time.process_time())
             with tempfile.TemporaryDirectory() as folder:
                 batch_s, batch_model_s = batch(names[part], Path(folder))
+            spent.append(time.process_time())
             blocks.append(
                 {
                     "share": bare_s / batch_s,
@@ -68,9 +72,11 @@ def main() -> int:
                     "batch_s": batch_s,
                     "bare_busy": bare_model_s / bare_s,
                     "batch_busy": batch_model_s / batch_s,
+                    "bare_cpu_s": (spent[1] - spent[0]) / len(masks[part]),
+                    "batch_cpu_s": (spent[2] - spent[1]) / len(masks[part]),
                 }
             )
-            print(json.dumps({key: round(value, 3) for key, value in blocks[-1].items()}), flush=True)
+            print(json.dumps({key: round(value, 4) for key, value in blocks[-1].items()}), flush=True)
     finally:
         SESSION.backend.stop()
     middle = {key: statistics.median(block[key] for block in blocks) for key in blocks[0]}
@@ -85,6 +91,8 @@ def main() -> int:
         "bare_busy": round(middle["bare_busy"], 3),
         "batch_busy": round(middle["batch_busy"], 3),
         "blocks": len(blocks),
+        "bare_cpu_s_each": round(middle["bare_cpu_s"], 4),
+        "batch_cpu_s_each": round(middle["batch_cpu_s"], 4),
         "share": round(share, 3),
         "least_share": LEAST_SHARE,
         "met": share >= LEAST_SHARE,
