@@ -5,7 +5,7 @@ VENV := .venv/bin
 BPY := 4.2 4.5 5.0
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup demo test quick lint types setup-demo setup-test test-main test-blender extension bench lock clean
+.PHONY: help setup demo test quick lint types setup-demo setup-test test-main test-blender extension bundle bench lock clean
 
 help:
 	@echo "make setup      make the environments that the demo and the extension need"
@@ -14,6 +14,7 @@ help:
 	@echo "make quick      the fast tests (needs one make test before)"
 	@echo "make lint       ruff and mypy"
 	@echo "make extension  build the Blender extension with Blender's own command (BLENDER=path for another than the one set up)"
+	@echo "make bundle     the same with the server's package in the zip, for Install Back End in the preferences"
 	@echo "make bench      measure speed and memory; writes docs/measurements/"
 	@echo "make lock       pin the newest fitting packages in requirements/"
 	@echo "make clean      remove what was built"
@@ -57,6 +58,11 @@ types:
 
 extension: setup-demo
 	@$(VENV)/python tools/extension.py $(if $(BLENDER),--blender $(BLENDER))
+
+bundle: setup-demo
+	@rm -f dist/maskel-*.whl
+	@$(VENV)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@$(VENV)/python tools/extension.py --backend dist/maskel-*.whl $(if $(BLENDER),--blender $(BLENDER))
 
 bench:
 	$(VENV)/python benchmarks/pipeline.py
