@@ -14,7 +14,9 @@ HEAT_SIGMA = 1.5
 """Standard deviation of a target heat map, cells."""
 
 
-def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight: float) -> dict[str, Tensor]:
+def picture_losses(
+    prediction: Tensor, truth: Tensor, body: Tensor, bone_weight: float, blur_share: float = 0.02
+) -> dict[str, Tensor]:
     """Pixel and edge differences of normalised X-rays, averaged over the body.
 
     Args:
@@ -22,6 +24,7 @@ def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight:
         truth: Same shape.
         body: (B, 1, S, S), 0 outside to 1 inside.
         bone_weight: Weight of the bone layer; the soft layer has 1.
+        blur_share: Standard deviation of the high-pass term's blur, share of the width.
 
     Returns:
         Scalars ``l1``, ``l2``, ``edge`` (L1 of the horizontal and vertical differences), ``high_pass`` (L1 of the maps
@@ -36,7 +39,7 @@ def picture_losses(prediction: Tensor, truth: Tensor, body: Tensor, bone_weight:
         "l1": (difference.abs() * weight).mean() / area,
         "l2": (difference.square() * weight).mean() / area,
         "edge": ((across.abs() * weight).mean() + (along.abs() * weight).mean()) / area,
-        "high_pass": ((difference - blur(difference)).abs() * weight).mean() / area,
+        "high_pass": ((difference - blur(difference, blur_share)).abs() * weight).mean() / area,
         "contrast": (contrast_loss(prediction, truth) * weight).mean() / area,
     }
 

@@ -208,7 +208,8 @@ class GeneratorStage:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted picture terms and each of them; ``pixels`` of this picture make one of the base's."""
         weights = self.weights
-        found = terms.picture_losses(xray, truth, mask, weights.bone_weight)
+        # A window is a part of its frame, whose 2 % the report measures by.
+        found = terms.picture_losses(xray, truth, mask, weights.bone_weight, 0.02 * pixels)
         # Differences between neighbours shrink with the pixels.
         found["edge"], found["contrast"] = found["edge"] * pixels, found["contrast"] * pixels
         names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if playing else [])

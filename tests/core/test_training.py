@@ -213,6 +213,19 @@ def test_weight_average_follows():
     assert average.state["weight"].item() == pytest.approx(5.0, abs=1e-3)
 
 
+def test_the_high_pass_of_a_window_is_that_of_its_frame():
+    """A bump as wide as 3 % of the frame counts; the window's own 2 % would blur less and take most of it away."""
+    steps = torch.arange(256.0)
+    bump = torch.exp(-((steps - 128) ** 2) / (2 * 15.0**2))
+    window = (bump[:, None] * bump[None, :])[None, None].expand(1, 2, -1, -1)
+    body = torch.ones(1, 1, 256, 256)
+    nothing = torch.zeros_like(window)
+    own, frame = (
+        losses.picture_losses(window, nothing, body, 1.0, share)["high_pass"].item() for share in (0.02, 0.04)
+    )
+    assert frame > 1.5 * own
+
+
 def test_picture_losses_of_known_pictures():
     body = torch.zeros(1, 1, 8, 8)
     body[..., 2:6, 2:6] = 1
