@@ -123,6 +123,9 @@ class TrainingConfig:
         stream_workers: Processes that make samples.
         stream_size: Pixels per side of the samples made.
         stream_seed: Seed of the samples made.
+        stream_repeat: How often a sample that is made is used, each time changed anew, see `StreamSource`.
+        stream_gap: Steps between two uses.
+        frame_threads: Samples letterboxed at once; a GPU waits for one thread.
         view_share: Share of the samples whose view is told to a model that takes it.
         checkpoint_seconds: Time between checkpoints.
         checkpoint_steps: Steps between checkpoints, beside the time; 0 = by time only.
@@ -148,6 +151,9 @@ class TrainingConfig:
     stream_workers: int = 1
     stream_size: int = 512
     stream_seed: int = 1_000
+    stream_repeat: int = 1
+    stream_gap: int = 64
+    frame_threads: int = 1
     view_share: float = 0.5
     checkpoint_seconds: float = 120.0
     checkpoint_steps: int = 0

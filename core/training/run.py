@@ -35,7 +35,14 @@ from maskel_core.training.review import (
     review_autoencoder,
     review_generator,
 )
-from maskel_core.training.sources import MixedSource, ShardSource, Source, StreamSource, made_store
+from maskel_core.training.sources import (
+    Framing,
+    MixedSource,
+    ShardSource,
+    Source,
+    StreamSource,
+    made_store,
+)
 from maskel_core.training.stages import AutoencoderStage, DiffusionStage, GeneratorStage
 from maskel_core.training.tracking import LOG, say_without_board
 from maskel_core.training.warm_start import start_scales, take_weights
@@ -248,19 +255,27 @@ def make_source(store: SampleStore | None, config: TrainingConfig, batch: int, s
     """Batches as the configuration mixes them, this process's part of each; without ``stream`` from the store alone."""
     made = batch if store is None else round(batch * config.stream) if stream else 0
     fixed, processes = batch - made, distributed.count()
+    framing = Framing(config.margin, config.augmentation, config.frame_threads)
     sources: list[Source] = []
     if store is not None and fixed:
         places = range(distributed.rank(), fixed, processes)
-        sources.append(ShardSource(store, config.seed, fixed, config.margin, config.augmentation, places))
+        sources.append(ShardSource(store, config.seed, fixed, framing, places))
     if made:
         # Of the whole batch, shards' samples first, every process makes those that are its own by `own_rows`.
         places = range((distributed.rank() - fixed) % processes, made, processes)
-        sources.append(
-            StreamSource(
-                config.stream_seed, config.stream_size, made, config.margin, config.augmentation,
-                config.stream_workers, places,
-            )
-        )  # fmt: skip
+        try:
+            sources.append(
+                StreamSource(
+                    config.stream_seed, config.stream_size, made, framing,
+                    config.stream_workers, places, config.stream_repeat, config.stream_gap,
+                )
+            )  # fmt: skip
+        except ValueError as error:
+            raise MaskelError(
+                "bad_config",
+                f"stream_repeat {config.stream_repeat} does not fit: {error}.",
+                "Make the samples of a batch that are made a multiple of stream_repeat and of the processes.",
+            ) from error
     return sources[0] if len(sources) == 1 else MixedSource(*sources)
 
 
@@ -274,7 +289,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     for name in ("data", "pretrain-data", "device", "precision", "warm-start"):
         parser.add_argument(f"--{name}")
-    for name in ("threads", "seed", "limit", "stream-workers", "checkpoint-steps"):
+    for name in (
+        "threads",
+        "seed",
+        "limit",
+        "stream-workers",
+        "stream-repeat",
+        "stream-gap",
+        "frame-threads",
+        "checkpoint-steps",
+    ):
         parser.add_argument(f"--{name}", type=int)
     for stage in STAGES:
         parser.add_argument(f"--{stage}-seconds", type=float)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -117,6 +118,37 @@ def join_batches(parts: list[Batch]) -> Batch:
     return Batch(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
+class Framing:
+    """How samples become a batch.
+
+    Args:
+        margin: Of the letterbox.
+        augmentation: Ranges of the random changes.
+        threads: Samples letterboxed at once; the batch is the same whatever it is.
+    """
+
+    def __init__(self, margin: float, augmentation: Augmentation, threads: int = 1) -> None:
+        self.margin, self.augmentation = margin, augmentation
+        self._pool = ThreadPoolExecutor(threads, "maskel-frames") if threads > 1 else None
+
+    def batch(
+        self, samples: Sequence[tuple[SampleStore, int]], size: int, randoms: Sequence[np.random.Generator]
+    ) -> Batch:
+        """Samples (a store, a number in it), each changed by its own random state, at ``size`` pixels per side."""
+
+        def one(entry: tuple[tuple[SampleStore, int], np.random.Generator]) -> Batch:
+            (store, number), random = entry
+            return store.batch([number], size, self.margin, self.augmentation, random)
+
+        run: Callable[..., Any] = map if self._pool is None else self._pool.map
+        return join_batches(list(run(one, zip(samples, randoms, strict=True))))
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 class ShardSource:
     """Batches of a fixed set, epoch by epoch in changing order.
 
@@ -124,50 +156,47 @@ class ShardSource:
         store: The set.
         seed: Of the order.
         batch: Samples a batch.
-        margin: Of the letterbox.
-        augmentation: Ranges of the random changes.
+        framing: How they become one.
         places: Which of the batch to make; None makes all.
     """
 
     def __init__(
-        self,
-        store: SampleStore,
-        seed: int,
-        batch: int,
-        margin: float,
-        augmentation: Augmentation,
-        places: range | None = None,
+        self, store: SampleStore, seed: int, batch: int, framing: Framing, places: range | None = None
     ) -> None:
-        self.store, self.seed, self.count = store, seed, batch
-        self.margin, self.augmentation = margin, augmentation
+        self.store, self.seed, self.count, self.framing = store, seed, batch, framing
         self.places = range(batch) if places is None else places
 
     def batch(self, step: int, size: int, random: np.random.Generator) -> Batch:
         """The batch of a step."""
         indices = batch_indices(self.seed, step, self.count, len(self.store))
         randoms = random.spawn(self.count)
-        return join_batches(
-            [
-                self.store.batch([indices[i]], size, self.margin, self.augmentation, randoms[i])
-                for i in self.places
-            ]
+        return self.framing.batch(
+            [(self.store, indices[i]) for i in self.places], size, [randoms[i] for i in self.places]
         )
 
     def close(self) -> None:
-        """Nothing to end."""
+        """End the threads."""
+        self.framing.close()
 
 
 class StreamSource:
-    """Batches of samples made by worker processes.
+    """Batches of samples made by worker processes, each sample once or again some steps later.
+
+    With ``repeat`` R a batch of B holds B / R samples made for it; the others are those made ``gap``, 2 ``gap``, ... steps
+    before, changed anew. So a device that learns faster than samples are made sees each R times, far apart, and none ever after.
 
     Args:
         seed: Of the samples.
         size: Pixels per side of the samples.
-        batch: Samples a batch.
-        margin: Of the letterbox.
-        augmentation: Ranges of the random changes.
+        batch: Samples a batch, a multiple of ``repeat``.
+        framing: How they become one.
         workers: Processes; 0 makes them in this one.
         places: Which of the batch to make; None makes all.
+        repeat: How often a sample is used.
+        gap: Steps between two uses; ``(repeat - 1) * gap * batch / repeat`` samples stay in memory.
+
+    Raises:
+        ValueError: ``batch`` is no multiple, or a place's samples would come to other processes when they are used again.
     """
 
     def __init__(
@@ -175,45 +204,63 @@ class StreamSource:
         seed: int,
         size: int,
         batch: int,
-        margin: float,
-        augmentation: Augmentation,
+        framing: Framing,
         workers: int,
         places: range | None = None,
+        repeat: int = 1,
+        gap: int = 64,
     ) -> None:
-        self.seed, self.size, self.count, self.workers = seed, size, batch, workers
-        self.margin, self.augmentation = margin, augmentation
         self.places = range(batch) if places is None else places
+        self.made = batch // repeat
+        if batch % repeat or (repeat > 1 and self.made % self.places.step):
+            raise ValueError(f"{batch} samples a batch cannot be {repeat} uses of each")
+        self.seed, self.size, self.count, self.framing, self.workers = seed, size, batch, framing, workers
+        self.repeat, self.gap = repeat, gap
         self._samples: Iterator[Sample] | None = None
-        self._step = -1
+        self._kept: dict[int, dict[int, SampleStore]] = {}
+        self._next = 0
 
     def batch(self, step: int, size: int, random: np.random.Generator) -> Batch:
-        """The batch of a step; steps out of order begin the stream anew."""
-        if self._samples is None or step != self._step:
-            self.close()
-            first = step * self.count
-            stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
-            several: dict[str, Any] = {
-                "multiprocessing_context": "spawn",
-                "prefetch_factor": 2 * self.count,
-                "worker_init_fn": ignore_interrupts,
-            }
-            loader = DataLoader(
-                stream, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
-            )
-            self._samples = iter(loader)
-        self._step = step + 1
+        """The batch of a step; steps out of order begin the stream anew, as early as samples are used again."""
+        own = [place for place in self.places if place < self.made]
+        back = (self.repeat - 1) * self.gap
+        if self._samples is None or step != self._next:
+            self._begin(max(0, step - back))
+        assert self._samples is not None
+        while self._next <= step:
+            stores = [collect([next(self._samples)]) for _ in own]
+            self._kept[self._next] = dict(zip(own, stores, strict=True))
+            self._next += 1
+        for old in [made for made in self._kept if made < step - back]:
+            del self._kept[old]
         randoms = random.spawn(self.count)
-        samples = list(itertools.islice(self._samples, len(self.places)))
-        return join_batches(
-            [
-                collect([sample]).batch([0], size, self.margin, self.augmentation, randoms[i])
-                for i, sample in zip(self.places, samples, strict=True)
-            ]
+        # Before there are samples so old, some of those there are.
+        chosen = [
+            (self._kept[(step - place // self.made * self.gap) % (step + 1)][place % self.made], 0)
+            for place in self.places
+        ]
+        return self.framing.batch(chosen, size, [randoms[place] for place in self.places])
+
+    def _begin(self, step: int) -> None:
+        self._samples, self._next = None, step
+        self._kept.clear()
+        first = range(self.places.start, self.made, self.places.step)
+        stream = SampleStream(self.seed, self.size, first=step * self.made, batch=self.made, places=first)
+        several: dict[str, Any] = {
+            "multiprocessing_context": "spawn",
+            "prefetch_factor": max(2, 2 * self.made // max(self.workers, 1)),
+            "worker_init_fn": ignore_interrupts,
+        }
+        loader = DataLoader(
+            stream, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
         )
+        self._samples = iter(loader)
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers and threads."""
         self._samples = None
+        self._kept.clear()
+        self.framing.close()
 
 
 class MixedSource:

@@ -15,7 +15,7 @@ from maskel_core.models.residual_shift import ResidualShiftScheduler
 from maskel_core.models.store import export_model, load_model
 from maskel_core.training.augmenter_stages import AugmenterStage, augmenter_loss
 from maskel_core.training.config import StageConfig, load_config
-from maskel_core.training.sources import ShardSource
+from maskel_core.training.sources import Framing, ShardSource
 
 from tests.core.synthetic import figure
 
@@ -242,7 +242,7 @@ def test_cut_bodies_are_left_out(store):
     bodies = BodyStore(store.masks, layers, store.joints, store.metas)
     assert [i for i in range(6) if bodies.frame(i, 16, 0.06) is None] == [1, 3, 4]
     assert torch.equal(bodies.whole(1, 16, 0.06), bodies.frame(2, 16, 0.06))
-    source = ShardSource(bodies, 0, 4, 0.06, Augmentation())
+    source = ShardSource(bodies, 0, 4, Framing(0.06, Augmentation()))
     batches = [source.batch(step, 16, np.random.default_rng(step)) for step in range(3)]
     assert all((batch.integrals.amax(dim=(1, 2, 3)) > 0).all() for batch in batches)
     again = source.batch(2, 16, np.random.default_rng(2))

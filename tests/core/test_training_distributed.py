@@ -18,7 +18,7 @@ from maskel_core.training import distributed
 from maskel_core.training.config import StageConfig, TrainingConfig
 from maskel_core.training.overrides import check_config
 from maskel_core.training.run import train
-from maskel_core.training.sources import MixedSource, SampleStream, ShardSource, StreamSource
+from maskel_core.training.sources import Framing, MixedSource, SampleStream, ShardSource, StreamSource
 from safetensors.torch import load_file
 
 from tests.core.synthetic import write_shards
@@ -48,7 +48,7 @@ def store(tmp_path_factory):
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_make_the_parts_of_the_whole_batch(store, processes):
     def batch(places):
-        return ShardSource(store, 5, 6, 0.04, ROUGH, places).batch(3, 64, np.random.default_rng(1))
+        return ShardSource(store, 5, 6, Framing(0.04, ROUGH), places).batch(3, 64, np.random.default_rng(1))
 
     parts = [batch(range(rank, 6, processes)) for rank in range(processes)]
     assert_interleaved(batch(None), parts)
@@ -56,8 +56,8 @@ def test_processes_make_the_parts_of_the_whole_batch(store, processes):
 
 def test_processes_make_the_parts_of_a_mixed_batch(store):
     def batch(rank, processes):
-        fixed = ShardSource(store, 5, 1, 0.04, ROUGH, range(rank, 1, processes))
-        made = StreamSource(7, 64, 3, 0.04, ROUGH, 0, range((rank - 1) % processes, 3, processes))
+        fixed = ShardSource(store, 5, 1, Framing(0.04, ROUGH), range(rank, 1, processes))
+        made = StreamSource(7, 64, 3, Framing(0.04, ROUGH), 0, range((rank - 1) % processes, 3, processes))
         return MixedSource(fixed, made).batch(1, 64, np.random.default_rng(1))
 
     assert_interleaved(batch(0, 1), [batch(rank, 2) for rank in range(2)])

@@ -11,6 +11,7 @@ import pytest
 import torch
 from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.data.sample import VIEWS_PER_BODY, make_sample, split_of
+from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, DiffusionXray
 from maskel_core.training import losses
 from maskel_core.training.config import LossConfig, StageConfig, TrainingConfig
@@ -19,6 +20,7 @@ from maskel_core.training.loop import make_autocast
 from maskel_core.training.run import make_source, open_stores, train
 from maskel_core.training.sources import (
     BODY_STRIDE,
+    Framing,
     SampleStream,
     StreamSource,
     made_store,
@@ -69,12 +71,45 @@ def test_two_workers_make_the_same_stream_as_none():
 
 
 def test_a_stream_that_goes_on_is_the_stream():
-    whole = StreamSource(7, 64, 2, 0.04, PLAIN, 0)
+    whole = StreamSource(7, 64, 2, Framing(0.04, PLAIN), 0)
     random = np.random.default_rng(0)
     batches = [whole.batch(step, 64, random) for step in range(2)]
-    resumed = StreamSource(7, 64, 2, 0.04, PLAIN, 0).batch(1, 64, random)
+    resumed = StreamSource(7, 64, 2, Framing(0.04, PLAIN), 0).batch(1, 64, random)
     assert torch.equal(resumed.integrals, batches[1].integrals)
     assert not torch.equal(batches[0].integrals, batches[1].integrals)
+
+
+def repeated(places: range | None = None, threads: int = 1) -> StreamSource:
+    return StreamSource(7, 64, 4, Framing(0.04, PLAIN, threads), 0, places, repeat=2, gap=2)
+
+
+def test_samples_come_again_after_the_gap_and_never_after():
+    source, random = repeated(), np.random.default_rng(0)
+    batches = [source.batch(step, 64, random).integrals for step in range(5)]
+    fresh = StreamSource(7, 64, 2, Framing(0.04, PLAIN), 0)
+    made = [fresh.batch(step, 64, random).integrals for step in range(5)]
+    for step, batch in enumerate(batches):
+        assert torch.equal(batch[:2], made[step])
+        assert step < 2 or torch.equal(batch[2:], made[step - 2])
+    assert len(source._kept) == 3
+
+
+def test_repeated_samples_are_the_same_when_a_run_goes_on_and_in_whichever_process():
+    whole = repeated(threads=3)
+    for step in range(4):
+        expected = whole.batch(step, 64, np.random.default_rng(step))
+    assert torch.equal(repeated().batch(3, 64, np.random.default_rng(3)).integrals, expected.integrals)
+    parts = [repeated(range(rank, 4, 2)).batch(3, 64, np.random.default_rng(3)) for rank in range(2)]
+    together = torch.stack([part.integrals for part in parts], dim=1).flatten(0, 1)
+    assert torch.equal(together, expected.integrals)
+
+
+def test_uses_that_do_not_fit_the_batch_are_refused():
+    with pytest.raises(ValueError, match="3 samples"):
+        StreamSource(7, 64, 3, Framing(0.04, PLAIN), 0, repeat=2)
+    config = TrainingConfig(stream=1.0, stream_repeat=3, stream_workers=0)
+    with pytest.raises(MaskelError, match="stream_repeat"):
+        make_source(None, config, 4)
 
 
 def test_mixed_batches_hold_both_parts(tmp_path):
