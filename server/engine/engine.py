@@ -343,10 +343,12 @@ class Engine:
         # Jobs are spread over the lanes that have nothing to do before any of them gets a batch.
         count = min(plan.largest, -(-len(self._line) // idle))
         works = self._line.take(count)
-        alone = self._alone = not plan.exclusive and count == 1 and not self._busy_lanes and not self._line
+        alone = self._alone = (
+            not plan.exclusive and len(works) == 1 and not self._busy_lanes and not self._line
+        )
         self._busy_lanes += 1
         self._running.update(works)
-        self._pace.begin(count)
+        self._pace.begin(len(works))
         for work in works:
             work.begin()
         lanes = self._busy_lanes
