@@ -49,6 +49,12 @@ class WaitingLine(Generic[Item]):
         del self._entries[:count]
         return taken
 
+    def take_all(self) -> list[Item]:
+        """Take everything out, in order."""
+        taken = [entry[2] for entry in self._entries]
+        self._entries.clear()
+        return taken
+
     def discard(self, item: Item) -> bool:
         """Take a job out wherever it stands; whether it was there."""
         index = self.position(item)
