@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import logging
+import os
 import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -109,6 +113,17 @@ class Ticket:
         self.release()
 
 
+RANKS = {"preview": 0, "normal": 1, "batch": 2}
+"""Order of the priorities."""
+
+
+class _Free:
+    """Asks the worker to let go of the model."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+
+
 class _Work:
     def __init__(self, job: XrayJob, future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
         self.job = job
@@ -141,7 +156,12 @@ class Engine:
         self._load = load
         self._places = queue_size + 1
         self._lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._inbox: queue.PriorityQueue[tuple[int, int, _Work | _Free | None]] = queue.PriorityQueue()
+        self._count = itertools.count()
+        self._limit = queue_size
+        self._info: ModelInfo | None = None
+        self._running = 0
+        self._totals = {"done": 0, "failed": 0, "refused": 0}
         self._thread: threading.Thread | None = None
         self._pipeline: PipelineLike | None = None
         self._failure: MaskelError | None = None
@@ -156,7 +176,7 @@ class Engine:
 
     def stop(self) -> None:
         """Take no more jobs; the one in work is not waited for."""
-        self._inbox.put(None)
+        self._inbox.put((3, next(self._count), None))
 
     def wait(self, seconds: float | None = None) -> bool:
         """Block until the model is loaded or has failed; False when the time ran out first."""
@@ -164,10 +184,12 @@ class Engine:
 
     @property
     def status(self) -> str:
-        """``starting``, ``ready`` or ``failed``."""
+        """``starting``, ``ready``, ``idle`` (unloaded; the next job loads it) or ``failed``."""
         if self._failure is not None:
             return "failed"
-        return "ready" if self._pipeline is not None else "starting"
+        if self._info is None:
+            return "starting"
+        return "ready" if self._pipeline is not None else "idle"
 
     @property
     def failure(self) -> MaskelError | None:
@@ -175,9 +197,8 @@ class Engine:
         return self._failure
 
     def info(self) -> ModelInfo | None:
-        """The loaded model, or None."""
-        pipeline = self._pipeline
-        return None if pipeline is None else describe(pipeline)
+        """The model, or None before it was loaded for the first time."""
+        return self._info
 
     def admit(self) -> Ticket:
         """Take a place.
@@ -189,7 +210,7 @@ class Engine:
             raise MaskelError(
                 "not_ready", f"The model could not be loaded: {self._failure.message}", self._failure.fix
             )
-        if self._pipeline is None:
+        if self._info is None:
             raise MaskelError(
                 "not_ready",
                 "The model is still loading.",
@@ -197,6 +218,7 @@ class Engine:
             )
         with self._lock:
             if self._places <= 0:
+                self._totals["refused"] += 1
                 raise MaskelError(
                     "busy",
                     "The server has as many requests as it accepts.",
@@ -205,12 +227,48 @@ class Engine:
             self._places -= 1
         return Ticket(self)
 
-    def submit(self, job: XrayJob) -> asyncio.Future[Any]:
+    def submit(self, job: XrayJob, priority: str = "normal") -> asyncio.Future[Any]:
         """Queue a job from the running event loop; cancel the future to drop a job that still waits."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._inbox.put(_Work(job, future, loop))
+        self._inbox.put((RANKS[priority], next(self._count), _Work(job, future, loop)))
         return future
+
+    def place(self, future: asyncio.Future[Any]) -> int | None:
+        """Jobs before this one; None when it does not wait."""
+        with self._inbox.mutex:
+            waiting = sorted(self._inbox.queue)
+        works = [work for _, _, work in waiting if isinstance(work, _Work) and not work.future.done()]
+        return next((at for at, work in enumerate(works) if work.future is future), None)
+
+    def free_memory(self) -> int:
+        """Unload the model and wait for that; resident bytes after it. The next job loads it again.
+
+        Raises:
+            MaskelError: ``not_ready`` while loading or after a failure.
+        """
+        self.admit().release()
+        free = _Free()
+        self._inbox.put((-1, next(self._count), free))
+        free.done.wait()
+        return resident_bytes()
+
+    def numbers(self) -> dict[str, Any]:
+        """The engine's figures for ``GET /v1/status``."""
+        with self._inbox.mutex:
+            waiting = sum(
+                isinstance(work, _Work) and not work.future.done() for _, _, work in self._inbox.queue
+            )
+        done = self._totals["done"]
+        return {
+            "queue": {"waiting": waiting, "running": self._running, "limit": self._limit},
+            "loaded": self._pipeline is not None,
+            "batch": {"largest": min(1, done), "mean": float(min(1, done))},
+            "totals": dict(self._totals),
+            "device": self._info.device if self._info else None,
+            "precision": str(getattr(self._pipeline, "precision", "")).removeprefix("torch.") or None,
+            "memory_bytes": resident_bytes(),
+        }
 
     def _release(self) -> None:
         with self._lock:
@@ -218,11 +276,7 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            started = time.perf_counter()
-            pipeline = self._load()
-            warm_up(pipeline)
-            self._pipeline = pipeline
-            log.info("model %s ready after %.1f s", describe(pipeline).id, time.perf_counter() - started)
+            self._open()
         except MaskelError as error:
             log.error("the model could not be loaded: %s %s", error.message, error.fix)
             self._failure = error
@@ -231,16 +285,31 @@ class Engine:
             self._failure = as_typed(error)
         finally:
             self._loaded.set()
-        while (work := self._inbox.get()) is not None:
-            if not work.future.cancelled():
+        while (work := self._inbox.get()[2]) is not None:
+            if isinstance(work, _Free):
+                self._pipeline = None
+                gc.collect()
+                work.done.set()
+            elif not work.future.cancelled():
+                self._running = 1
                 self._work_off(work)
+                self._running = 0
+
+    def _open(self) -> PipelineLike:
+        started = time.perf_counter()
+        pipeline = self._load()
+        warm_up(pipeline)
+        self._info = describe(pipeline)
+        self._pipeline = pipeline
+        log.info("model %s ready after %.1f s", self._info.id, time.perf_counter() - started)
+        return pipeline
 
     def _work_off(self, work: _Work) -> None:
-        assert self._pipeline is not None
         job = work.job
         try:
+            pipeline = self._pipeline or self._open()
             started = time.perf_counter()
-            result = self._pipeline(
+            result = pipeline(
                 job.mask,
                 style=job.style,
                 size=job.size,
@@ -248,11 +317,26 @@ class Engine:
                 view=job.view,
                 uncertainty=job.uncertainty,
             )
+            self._totals["done"] += 1
             work.settle((result, time.perf_counter() - started), None)
         except Exception as error:
             if not isinstance(error, MaskelError):
                 log.exception("the model failed on a %d x %d mask", job.mask.shape[1], job.mask.shape[0])
+            self._totals["failed"] += 1
             work.settle(None, as_typed(error))
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process, in bytes; where the system does not say it, the most it ever was."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        try:
+            import resource
+        except ImportError:
+            return 0
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def warm_up(pipeline: PipelineLike) -> None:

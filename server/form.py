@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from maskel_core.errors import MaskelError
+from maskel_server.errors import FORM_FIX
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty"})
+FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty", "priority"})
 FORMATS = ("png", "json")
+PRIORITIES = ("preview", "normal", "batch")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -30,6 +32,7 @@ class XrayForm:
     format: str
     view: str = "unknown"
     uncertainty: bool = False
+    priority: str = "normal"
 
 
 class _InMemoryParser(MultiPartParser):
@@ -74,6 +77,9 @@ async def _typed(form: FormData) -> XrayForm:
     answer = _text(form, "format").lower() or "png"
     if answer not in FORMATS:
         raise _bad_request("The field 'format' must be png or json.")
+    priority = _text(form, "priority").lower() or "normal"
+    if priority not in PRIORITIES:
+        raise _bad_request("The field 'priority' must be preview, normal or batch.")
     joints, uncertainty = _flag(form, "joints"), _flag(form, "uncertainty")
     if (joints or uncertainty) and answer != "json":
         raise _bad_request(f"{'Joints travel' if joints else 'Uncertainty travels'} with format=json.")
@@ -85,6 +91,7 @@ async def _typed(form: FormData) -> XrayForm:
         format=answer,
         view=_text(form, "view").lower() or "unknown",
         uncertainty=uncertainty,
+        priority=priority,
     )
 
 
@@ -118,8 +125,4 @@ def _size(text: str) -> int | None:
 
 
 def _bad_request(message: str) -> MaskelError:
-    return MaskelError(
-        "bad_request",
-        message,
-        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format, view, uncertainty.",
-    )
+    return MaskelError("bad_request", message, FORM_FIX)
