@@ -11,7 +11,7 @@ from maskel_core.errors import MaskelError
 from maskel_core.images import decode_mask, encode_layer, encode_png
 from maskel_core.version import __version__
 from maskel_server.engine import Engine, XrayJob, XrayLike
-from maskel_server.form import XrayForm
+from maskel_server.form import PRIORITIES, XrayForm
 from maskel_server.progress import Pace, Progress
 from maskel_server.results import Answer
 from maskel_server.settings import ServerSettings
@@ -30,6 +30,7 @@ class Maker:
 
     def __init__(self, settings: ServerSettings, engine: Engine) -> None:
         self.pace = Pace()
+        self._doors = {priority: asyncio.Lock() for priority in PRIORITIES}
         self._settings = settings
         self._engine = engine
 
@@ -60,10 +61,12 @@ class Maker:
             ) from None
 
     async def _make(self, form: XrayForm, progress: Progress, job: str | None) -> Answer:
-        mask = await asyncio.to_thread(decode_mask, form.mask, self._settings.max_pixels)
-        check_size(form.size, mask.shape, self._settings.max_pixels)
-        work = XrayJob(mask, form.style, form.size, form.joints, form.view, form.uncertainty)
-        future = self._engine.submit(work, form.priority)
+        # One after the other, so that a small mask does not overtake a large one on its way to the queue.
+        async with self._doors[form.priority]:
+            mask = await asyncio.to_thread(decode_mask, form.mask, self._settings.max_pixels)
+            check_size(form.size, mask.shape, self._settings.max_pixels)
+            work = XrayJob(mask, form.style, form.size, form.joints, form.view, form.uncertainty)
+            future = self._engine.submit(work, form.priority)
         try:
             await progress.follow(self._engine, future)
             result, seconds = await future

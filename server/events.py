@@ -16,7 +16,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def event_stream(
-    states: AsyncIterator[JobState], metrics: Metrics, silence: float = KEEP_ALIVE_SECONDS
+    states: AsyncIterator[JobState], metrics: Metrics, silence: float
 ) -> AsyncIterator[str]:
     """Text of the stream: an event for every change, a comment after ``silence`` seconds without one.
 

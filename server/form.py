@@ -12,6 +12,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty", "priority"})
 FORMATS = ("png", "json")
+STYLES = ("dxa", "radiograph", "bone", "inverted")
+"""As the pipeline has them; written here because importing it takes seconds."""
+VIEWS = ("unknown", "front", "back", "left", "right")
+"""As the pipeline has them."""
 PRIORITIES = ("preview", "normal", "batch")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -46,7 +50,7 @@ async def read_form(request: Request) -> XrayForm:
 
     Raises:
         MaskelError: ``bad_request`` (not multipart, a field missing, unknown or unreadable), ``bad_size``,
-            and what the body stream raises.
+            ``bad_style``, ``bad_view``, and what the body stream raises.
     """
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
@@ -85,11 +89,11 @@ async def _typed(form: FormData) -> XrayForm:
         raise _bad_request(f"{'Joints travel' if joints else 'Uncertainty travels'} with format=json.")
     return XrayForm(
         mask=await upload.read(),
-        style=_text(form, "style").lower() or "dxa",
+        style=_choice(form, "style", STYLES),
         size=_size(_text(form, "size")),
         joints=joints,
         format=answer,
-        view=_text(form, "view").lower() or "unknown",
+        view=_choice(form, "view", VIEWS),
         uncertainty=uncertainty,
         priority=priority,
     )
@@ -100,6 +104,16 @@ def _text(form: FormData, name: str) -> str:
     if not isinstance(value, str):
         raise _bad_request(f"The field {name!r} must not be a file.")
     return value.strip()
+
+
+def _choice(form: FormData, name: str, choices: tuple[str, ...]) -> str:
+    """One of ``choices``; empty is the first."""
+    value = _text(form, name).lower() or choices[0]
+    if value not in choices:
+        raise MaskelError(
+            f"bad_{name}", f"There is no {name} {value[:40]!r}.", f"Choose one of {', '.join(choices)}."
+        )
+    return value
 
 
 def _flag(form: FormData, name: str) -> bool:

@@ -14,7 +14,10 @@ FIELDS = ("call", "job", "status", "code", "seconds", "sizes")
 """What a record may carry besides time, level, event and message."""
 
 # Drive, home, UNC or absolute path of two parts and more; a call's path is none of the user's.
-_PATH = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\|~[\\/]|/(?!v1/))[^\s\"'<>|:;,]*[\\/][^\"'<>|:;,\n]*")
+_PATH = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z]:[\\/]|\\\\|~[\\/]|(?<![\w:])(?<!:/)/(?!v1/|/))"
+    r"[^\s\"'<>|:;,]*[\\/][^\"'<>|:;,\n]*"
+)
 
 
 class JsonFormatter(logging.Formatter):

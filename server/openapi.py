@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from maskel_core.pipeline import STYLES
 from maskel_core.version import API_VERSION
 from maskel_server.errors import EXTRA_HEADERS, STATUS
 from maskel_server.examples import ANSWERS, PROBLEMS
-from maskel_server.form import FORMATS, PRIORITIES
+from maskel_server.form import FORMATS, PRIORITIES, STYLES, VIEWS
 from maskel_server.schema import JobState, Problem, XrayAnswer
 
 Responses = dict[int | str, dict[str, Any]]
 
 _ALWAYS = ("bad_http", "bad_host", "bad_origin", "body_too_large", "headers_too_large", "internal")
 _WITH_TOKEN = ("unauthorized", "version_mismatch")
-_WITH_FORM = ("bad_request", "bad_size", "request_timeout", "not_ready")
+_WITH_FORM = ("bad_request", "bad_size", "bad_style", "bad_view", "request_timeout", "not_ready")
 
 XRAY_CODES = (
     "too_many_pixels",
@@ -24,8 +23,6 @@ XRAY_CODES = (
     "empty_mask",
     "full_mask",
     "bad_mask",
-    "bad_style",
-    "bad_view",
     *_WITH_FORM,
     "cancelled",
     "out_of_memory",
@@ -52,6 +49,29 @@ _API_HEADER = {
     "schema": {"type": "integer", "enum": [API_VERSION]},
 }
 
+
+def _choice(*values: str, default: str) -> dict[str, Any]:
+    return {"type": "string", "enum": [*values, ""], "default": default}
+
+
+def _flag(description: str) -> dict[str, Any]:
+    words = ["true", "false", "1", "0", "yes", "no", "on", "off", ""]
+    return {
+        "anyOf": [{"type": "boolean"}, {"type": "string", "enum": words}],
+        "default": False,
+        "description": description,
+    }
+
+
+def _needs_json(field: str) -> dict[str, Any]:
+    """The field is only accepted with format=json."""
+    asked = {"enum": [True, "true", "1", "yes", "on"]}
+    return {
+        "if": {"required": [field], "properties": {field: asked}},
+        "then": {"required": ["format"], "properties": {"format": {"const": "json"}}},
+    }
+
+
 FORM: dict[str, Any] = {
     "required": True,
     "content": {
@@ -66,24 +86,22 @@ FORM: dict[str, Any] = {
                         "format": "binary",
                         "description": "PNG, JPEG or WebP; white is the body.",
                     },
-                    "style": {"type": "string", "enum": list(STYLES), "default": "dxa"},
+                    "style": _choice(*STYLES, default="dxa"),
                     "size": {
-                        "type": "integer",
-                        "minimum": 0,
-                        "maximum": 999_999_999,
+                        "anyOf": [
+                            {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+                            {"type": "string", "enum": [""]},
+                        ],
                         "default": 0,
                         "description": "Longer side in pixels; 0 is the mask's own.",
                     },
-                    "joints": {"type": "boolean", "default": False, "description": "With format=json."},
-                    "uncertainty": {"type": "boolean", "default": False, "description": "With format=json."},
-                    "format": {"type": "string", "enum": list(FORMATS), "default": "png"},
-                    "view": {
-                        "type": "string",
-                        "enum": ["unknown", "front", "back", "left", "right"],
-                        "default": "unknown",
-                    },
-                    "priority": {"type": "string", "enum": list(PRIORITIES), "default": "normal"},
+                    "joints": _flag("Joint centres too; with format=json."),
+                    "uncertainty": _flag("How far the bone layer may be off; with format=json."),
+                    "format": _choice(*FORMATS, default="png"),
+                    "view": _choice(*VIEWS, default="unknown"),
+                    "priority": _choice(*PRIORITIES, default="normal"),
                 },
+                "allOf": [_needs_json("joints"), _needs_json("uncertainty")],
             },
             "encoding": {"mask": {"contentType": "image/png, image/jpeg, image/webp"}},
             "examples": {
@@ -127,10 +145,23 @@ WAIT_ANSWER: Responses = {
         "headers": {"Retry-After": {"description": "Seconds to wait.", **_STRING}},
     }
 }
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"const": "state"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobState"},
+        },
+    },
+}
 EVENTS_ANSWER: Responses = {
     200: {
         "description": "An event `state` for every change until the job has ended; its data is the job's state.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        # Before OpenAPI 3.2 the schema of a stream is that of one event.
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
 METRICS_ANSWER: Responses = {

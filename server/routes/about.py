@@ -11,7 +11,7 @@ from maskel_server import metrics as figures
 from maskel_server.openapi import METRICS_ANSWER, describe, failures
 from maskel_server.schema import Freed, Health, Model, Models, Problem, Status
 from maskel_server.service import Service
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 
 def about_router(service: Service) -> APIRouter:
@@ -88,7 +88,10 @@ def about_router(service: Service) -> APIRouter:
         return JSONResponse(describe(request.app))
 
     @router.get(
-        "/metrics", operation_id="metrics", response_model=None, responses=METRICS_ANSWER | failures()
+        "/metrics",
+        operation_id="metrics",
+        response_class=PlainTextResponse,
+        responses=METRICS_ANSWER | failures(),
     )
     async def metrics() -> Response:
         """The figures for Prometheus."""

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from fastapi import APIRouter, Request
-from maskel_server.events import HEADERS, event_stream
+from maskel_server.events import HEADERS, KEEP_ALIVE_SECONDS, event_stream
 from maskel_server.form import read_form
 from maskel_server.jobs import Work, digest, job_name
 from maskel_server.openapi import (
@@ -39,8 +39,7 @@ def jobs_router(service: Service) -> APIRouter:
         operation_id="submit_job",
         response_model=None,
         status_code=202,
-        responses=SUBMIT_ANSWER
-        | failures("job_conflict", "bad_job", "bad_size", "busy", "not_ready", "draining", form=True),
+        responses=SUBMIT_ANSWER | failures("job_conflict", "bad_job", "busy", "draining", form=True),
         openapi_extra={"requestBody": FORM, "parameters": [JOB_HEADER]},
     )
     async def submit(request: Request) -> Response:
@@ -77,7 +76,7 @@ def jobs_router(service: Service) -> APIRouter:
     @router.get(
         "/v1/jobs/{job}/events",
         operation_id="job_events",
-        response_model=None,
+        response_class=StreamingResponse,
         responses=EVENTS_ANSWER | failures("job_unknown", "bad_job"),
         openapi_extra={"parameters": [JOB_PATH]},
     )
@@ -86,7 +85,9 @@ def jobs_router(service: Service) -> APIRouter:
         job = _named(request)
         await book.state(job)  # an unknown job is told before the stream begins
         return StreamingResponse(
-            event_stream(book.follow(job), service.metrics), media_type="text/event-stream", headers=HEADERS
+            event_stream(book.follow(job), service.metrics, KEEP_ALIVE_SECONDS),
+            media_type="text/event-stream",
+            headers=HEADERS,
         )
 
     @router.get(
