@@ -11,7 +11,7 @@ from maskel_server import metrics as figures
 from maskel_server.openapi import METRICS_ANSWER, describe, failures
 from maskel_server.schema import Freed, Health, Model, Models, Problem, Status
 from maskel_server.service import Service
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 
 def about_router(service: Service) -> APIRouter:
@@ -90,7 +90,7 @@ def about_router(service: Service) -> APIRouter:
     @router.get(
         "/metrics",
         operation_id="metrics",
-        response_class=PlainTextResponse,
+        response_class=Response,
         responses=METRICS_ANSWER | failures(),
     )
     async def metrics() -> Response:
