@@ -12,7 +12,7 @@ from maskel_core.images import decode_mask, encode_layer, encode_png
 from maskel_core.version import __version__
 from maskel_server.engine import Engine, XrayJob, XrayLike
 from maskel_server.form import PRIORITIES, XrayForm
-from maskel_server.progress import Pace, Progress
+from maskel_server.progress import Progress
 from maskel_server.results import Answer
 from maskel_server.settings import ServerSettings
 from starlette.responses import JSONResponse
@@ -29,14 +29,13 @@ class Maker:
     """
 
     def __init__(self, settings: ServerSettings, engine: Engine) -> None:
-        self.pace = Pace()
         self._doors = {priority: asyncio.Lock() for priority in PRIORITIES}
         self._settings = settings
         self._engine = engine
 
     def progress(self) -> Progress:
         """The beginning of a job's way."""
-        return Progress(self.pace, position=int(self._engine.numbers()["queue"]["waiting"]))
+        return Progress(self._engine)
 
     async def make(self, form: XrayForm, progress: Progress, job: str | None = None) -> Answer:
         """The answer to a form.
@@ -65,14 +64,14 @@ class Maker:
         async with self._doors[form.priority]:
             mask = await asyncio.to_thread(decode_mask, form.mask, self._settings.max_pixels)
             check_size(form.size, mask.shape, self._settings.max_pixels)
-            work = XrayJob(mask, form.style, form.size, form.joints, form.view, form.uncertainty)
-            future = self._engine.submit(work, form.priority)
+            work = XrayJob(
+                mask, form.style, form.size, form.joints, form.view, form.uncertainty, form.priority
+            )
+            future = progress.future = self._engine.submit(work)
         try:
-            await progress.follow(self._engine, future)
             result, seconds = await future
         finally:
             future.cancel()
-        self.pace.note(seconds)
         height, width = mask.shape
         log.info(
             "X-ray %d x %d, %s, %.3f s",

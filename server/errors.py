@@ -89,7 +89,10 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(MaskelError)
     async def typed(request: Request, error: MaskelError) -> JSONResponse:
-        return error_response(error)
+        headers = {}
+        if error.code == "busy":
+            headers["Retry-After"] = str(request.app.state.service.engine.retry_seconds())
+        return error_response(error, headers)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -44,14 +44,7 @@ class Work:
         now = time.monotonic()
         progress = self.progress
         if not self.task.done():
-            return JobState(
-                id=self.job,
-                status="queued" if progress.waits else "running",
-                position=(progress.position or 0) if progress.waits else None,
-                progress=round(progress.fraction(now), 3),
-                seconds=round(now - progress.submitted, 3),
-                eta=_rounded(progress.eta(now)),
-            )
+            return JobState(id=self.job, seconds=round(now - progress.submitted, 3), **progress.look())
         seconds = now - progress.submitted
         if self.task.cancelled():
             return _ended(self.job, "cancelled", seconds)
@@ -303,10 +296,6 @@ def job_unknown() -> MaskelError:
         "There is no job with this id.",
         "It may have failed, been cancelled, or been kept for its time; send it again.",
     )
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
 
 
 def _same(known: str, request: str, found: Found) -> Found:

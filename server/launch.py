@@ -80,7 +80,8 @@ def serve(options: LaunchOptions) -> None:
         if settings.results is None:
             settings = settings.model_copy(update={"results": state_folder() / "results"})
         load = partial(open_pipeline, settings.model, settings.device, settings.threads)
-        app = create_app(settings, Engine(load, settings.queue_size), Drain())
+        engine = Engine(load, settings.queue_size, settings.idle_seconds, settings.batch)
+        app = create_app(settings, engine, Drain())
         config = uvicorn_config(app)
         ready = {
             "event": "ready",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from maskel_core.version import __version__
 from maskel_server.engine import Engine
@@ -74,7 +73,7 @@ class _EngineFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The engine's figures as they are."""
-        numbers = self._engine.numbers()
+        figures = self._engine.figures()
         info = self._engine.info()
         about = InfoMetricFamily("maskel", "Version and model")
         about.add_metric(
@@ -82,25 +81,29 @@ class _EngineFigures(Collector):
             {
                 "version": __version__,
                 "model": info.id if info else "",
-                "device": str(numbers.get("device") or ""),
-                "precision": str(numbers.get("precision") or ""),
+                "device": figures.device or "",
+                "precision": figures.precision or "",
             },
         )
         yield about
         yield _gauge("maskel_uptime_seconds", "Since the start", self._metrics.uptime)
-        yield _gauge("maskel_memory_bytes", "Resident memory", numbers["memory_bytes"])
-        yield _gauge("maskel_model_loaded", "1 when the model is in memory", float(numbers["loaded"]))
-        queue: dict[str, Any] = numbers["queue"]
+        yield _gauge("maskel_memory_bytes", "Resident memory", figures.memory_bytes)
+        yield _gauge("maskel_model_loaded", "1 when the model is in memory", float(figures.loaded))
+        if figures.device_memory_bytes is not None:
+            yield _gauge(
+                "maskel_device_memory_bytes", "Memory held on the accelerator", figures.device_memory_bytes
+            )
+        queue = figures.queue
         yield _gauge("maskel_queue_waiting", "Jobs that wait", queue["waiting"])
         yield _gauge("maskel_queue_running", "Jobs in the model", queue["running"])
         yield _gauge("maskel_queue_limit", "Jobs that may wait", queue["limit"])
         yield _gauge(
-            "maskel_batch_largest", "Most jobs in the model at once so far", numbers["batch"]["largest"]
+            "maskel_batch_largest", "Most jobs in the model at once so far", figures.batch["largest"]
         )
-        yield _gauge("maskel_batch_mean", "Mean jobs in the model at once", numbers["batch"]["mean"])
+        yield _gauge("maskel_batch_mean", "Mean jobs in the model at once", figures.batch["mean"])
         jobs = CounterMetricFamily("maskel_jobs", "Jobs by their end", labels=("status",))
-        for status in ("done", "failed", "refused"):
-            jobs.add_metric((status,), numbers["totals"][status])
+        for status in ("done", "failed", "cancelled", "refused"):
+            jobs.add_metric((status,), figures.totals[status])
         yield jobs
 
 

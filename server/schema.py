@@ -89,7 +89,10 @@ class Queue(Shape):
 
     waiting: int = Field(ge=0)
     running: int = Field(ge=0)
+    taken: int = Field(ge=0)
+    """Places that are taken, by requests still being read too."""
     limit: int = Field(ge=0)
+    """Places."""
 
 
 class Batch(Shape):
@@ -97,6 +100,7 @@ class Batch(Shape):
 
     largest: int = Field(ge=0)
     mean: float = Field(ge=0)
+    limit: int = Field(ge=0)
 
 
 class Totals(Shape):
@@ -104,6 +108,7 @@ class Totals(Shape):
 
     done: int = Field(ge=0)
     failed: int = Field(ge=0)
+    cancelled: int = Field(ge=0)
     refused: int = Field(ge=0)
 
 
@@ -127,6 +132,8 @@ class Status(Shape):
     loaded: bool
     batch: Batch
     totals: Totals
+    notice: str | None
+    """What an administrator should know; None when all is well."""
 
 
 class Freed(Shape):

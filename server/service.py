@@ -49,7 +49,7 @@ class Service:
 
     def busy(self) -> bool:
         """Whether there is work that an ending server should finish."""
-        queue = self.engine.numbers()["queue"]
+        queue = self.engine.figures().queue
         return bool(queue["waiting"] or queue["running"] or self.book.busy())
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 from fastapi import APIRouter, Request
 from maskel_server import metrics as figures
 from maskel_server.openapi import METRICS_ANSWER, describe, failures
-from maskel_server.schema import Freed, Health, Model, Models, Problem, Status
+from maskel_server.schema import Batch, Freed, Health, Model, Models, Problem, Queue, Status, Totals
 from maskel_server.service import Service
 from starlette.responses import JSONResponse, Response
 
@@ -58,28 +57,30 @@ def about_router(service: Service) -> APIRouter:
     @router.get("/v1/status", operation_id="status", responses=failures())
     async def status() -> Status:
         """The server's figures: queue, batches, memory, totals."""
-        numbers = engine.numbers()
-        info = engine.info()
+        now = engine.figures()
         return Status(
             status=service.status,
             **service.versions(),
-            model=info.id if info else None,
-            device=numbers["device"],
-            precision=numbers["precision"],
-            threads=_threads(service.settings.threads),
-            memory_bytes=numbers["memory_bytes"],
-            device_memory_bytes=_device_memory(numbers["device"]),
-            uptime=round(service.metrics.uptime, 3),
-            queue=numbers["queue"],
-            loaded=numbers["loaded"],
-            batch=numbers["batch"],
-            totals=numbers["totals"],
+            model=now.model,
+            device=now.device,
+            precision=now.precision,
+            threads=now.threads,
+            memory_bytes=now.memory_bytes,
+            device_memory_bytes=now.device_memory_bytes,
+            uptime=round(now.uptime, 3),
+            queue=Queue.model_validate(now.queue),
+            loaded=now.loaded,
+            batch=Batch.model_validate(now.batch),
+            totals=Totals.model_validate(now.totals),
+            notice=now.notice,
         )
 
-    @router.post("/v1/memory/free", operation_id="free_memory", responses=failures("not_ready"))
+    @router.post("/v1/memory/free", operation_id="free_memory", responses=failures("not_ready", "busy"))
     async def free_memory() -> Freed:
         """Unload the model; the next job loads it again."""
-        memory = await asyncio.to_thread(engine.free_memory)
+        if engine.info() is None:
+            engine.admit().release()  # raises the reason
+        _, memory = await asyncio.to_thread(engine.free_memory)
         return Freed(status=service.status, memory_bytes=memory)
 
     @router.get("/v1/openapi.json", operation_id="openapi", response_model=None, responses=failures())
@@ -98,20 +99,3 @@ def about_router(service: Service) -> APIRouter:
         return Response(service.metrics.text(), media_type=figures.CONTENT_TYPE)
 
     return router
-
-
-def _threads(setting: int | None) -> int | None:
-    torch = sys.modules.get("torch")
-    return setting if torch is None else torch.get_num_threads()
-
-
-def _device_memory(device: str | None) -> int | None:
-    """Bytes the model's process holds on an accelerator; None on the CPU."""
-    torch = sys.modules.get("torch")
-    if torch is None or device is None:
-        return None
-    if device.startswith("cuda"):
-        return int(torch.cuda.memory_reserved(device))
-    if device.startswith("mps"):
-        return int(torch.mps.driver_allocated_memory())
-    return None
