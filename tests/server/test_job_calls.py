@@ -132,8 +132,8 @@ def test_waiting_jobs_know_their_place_and_time(held):
     for job in jobs:
         assert ended(held, job)["status"] == "done"
     held.pipeline.gate.clear()
-    late = send(held).json()
-    assert late["eta"] is not None and late["eta"] >= 0
+    late = send(held).json()["id"]
+    assert until(lambda: state(held, late), lambda found: found["eta"] is not None)["eta"] >= 0
 
 
 def test_previews_come_first_and_batches_last(held):
