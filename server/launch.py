@@ -8,9 +8,11 @@ import os
 import socket
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -20,9 +22,12 @@ from maskel_core.runtime import open_pipeline
 from maskel_core.state import published_path, state_folder, token_path
 from maskel_core.version import API_VERSION, __version__
 from maskel_server.app import create_app
+from maskel_server.drain import Drain
 from maskel_server.engine import Engine
 from maskel_server.guard import MAX_HEAD_BYTES, is_loopback
+from maskel_server.logs import JsonFormatter
 from maskel_server.private_files import load_or_create_token, remove_if_ours, write_private
+from maskel_server.service import Service
 from maskel_server.settings import ServerSettings
 from maskel_server.wire import TypedH11Protocol
 from pydantic import SecretStr
@@ -48,6 +53,8 @@ class LaunchOptions:
     device: str = "auto"
     threads: int | None = None
     verbose: bool = False
+    log_format: str = "text"
+    """``text``, or ``json`` for one object a line."""
 
 
 def serve(options: LaunchOptions) -> None:
@@ -56,7 +63,7 @@ def serve(options: LaunchOptions) -> None:
     Raises:
         MaskelError: ``remote_refused``, ``bad_host``, ``port_in_use``, ``bad_token_file``, ``cannot_write``.
     """
-    _log_to_stderr(options.verbose)
+    _log_to_stderr(options.verbose, options.log_format)
     check_exposure(options)
     token_file = (options.token_file or token_path()).expanduser().absolute()
     publish = (options.publish or published_path()).expanduser().absolute()
@@ -74,7 +81,7 @@ def serve(options: LaunchOptions) -> None:
             settings = settings.model_copy(update={"results": state_folder() / "results"})
         load = partial(open_pipeline, settings.model, settings.device, settings.threads)
         engine = Engine(load, settings.queue_size, settings.idle_seconds, settings.batch)
-        app = create_app(settings, engine)
+        app = create_app(settings, engine, Drain())
         config = uvicorn_config(app)
         ready = {
             "event": "ready",
@@ -109,7 +116,34 @@ def uvicorn_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
-class AnnouncedServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
+    """A server that, told to end by a signal, takes nothing new and first finishes what is in work.
+
+    A second signal ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._service: Service = config.app.state.service  # type: ignore[union-attr]
+        self._drained_at = 0.0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain, or end."""
+        again = self._service.drain.begun
+        super().handle_exit(sig, frame)
+        if not again:
+            self._drained_at = time.monotonic() + self._service.settings.drain_seconds
+            self._service.drain.begin()
+            self.should_exit = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look whether all is done."""
+        if self._service.drain.begun and (not self._service.busy() or time.monotonic() >= self._drained_at):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+class AnnouncedServer(DrainingServer):
     """A server that says when it answers and takes its address back when it ends."""
 
     def __init__(
@@ -131,6 +165,12 @@ class AnnouncedServer(uvicorn.Server):
                 log.warning("%s %s", error.message, error.fix)
             print(json.dumps(self._ready), flush=True)
             log.info("answering at %s", self._ready["url"])
+
+    async def on_tick(self, counter: int) -> bool:
+        """Take the published address back as soon as no new work is taken."""
+        if self._service.drain.begun:
+            remove_if_ours(self._publish, self._published)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take the published address back first, then end."""
@@ -237,9 +277,12 @@ def end_with_parent(server: uvicorn.Server) -> None:
     threading.Thread(target=watch, name="maskel-parent", daemon=True).start()
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def _log_to_stderr(verbose: bool, log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     for name in ("maskel_server", "maskel_core"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

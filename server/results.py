@@ -8,9 +8,11 @@ import logging
 import os
 import threading
 import time
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from maskel_core.errors import MaskelError
 from maskel_server.private_files import write_private_bytes
@@ -18,6 +20,7 @@ from maskel_server.private_files import write_private_bytes
 log = logging.getLogger("maskel_server")
 
 _SUFFIX = ".answer"
+_MAX_HEAD = 65_536
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,90 @@ class Answer:
     body: bytes
     media_type: str
     headers: dict[str, str]
+    seconds: float = 0.0
+    """From the job's submission to this answer."""
+
+
+class Store(Protocol):
+    """Where answers are kept for a while."""
+
+    def get(self, job: str) -> tuple[str, Answer] | None:
+        """Request digest and answer of a job, or None."""
+
+    def took(self, job: str) -> float | None:
+        """Seconds the job took, or None when there is no answer."""
+
+    def put(self, job: str, request: str, answer: Answer) -> bool:
+        """Keep an answer; whether it is kept."""
+
+    def drop(self, job: str) -> bool:
+        """Forget an answer; whether there was one."""
+
+    def sweep(self) -> None:
+        """Delete what is too old."""
+
+
+class MemoryStore:
+    """Keeps answers in memory, for a server without a folder or with a disk that refuses.
+
+    Args:
+        seconds: How long an answer is kept.
+        max_bytes: Size of all bodies together; the oldest go first.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, str, Answer]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, job: str) -> tuple[str, Answer] | None:
+        """Request digest and answer of a job; None when there is none or it is too old."""
+        with self._lock:
+            self._sweep(self._max_bytes)
+            entry = self._kept.get(job)
+            return None if entry is None else entry[1:]
+
+    def took(self, job: str) -> float | None:
+        """Seconds the job took; None when there is no answer."""
+        found = self.get(job)
+        return None if found is None else found[1].seconds
+
+    def put(self, job: str, request: str, answer: Answer) -> bool:
+        """Keep an answer; False when it is larger than the store."""
+        size = len(answer.body)
+        if size > self._max_bytes:
+            return False
+        with self._lock:
+            self._drop(job)
+            self._sweep(self._max_bytes - size)
+            self._kept[job] = (time.monotonic(), request, answer)
+            self._bytes += size
+        return True
+
+    def drop(self, job: str) -> bool:
+        """Forget a job's answer; whether there was one."""
+        with self._lock:
+            return self._drop(job)
+
+    def sweep(self) -> None:
+        """Delete what is too old."""
+        with self._lock:
+            self._sweep(self._max_bytes)
+
+    def _sweep(self, room: int) -> None:
+        while self._kept:
+            job, (kept_at, _, _) = next(iter(self._kept.items()))
+            if self._bytes <= room and time.monotonic() - kept_at <= self._seconds:
+                return
+            self._drop(job)
+
+    def _drop(self, job: str) -> bool:
+        entry = self._kept.pop(job, None)
+        if entry is not None:
+            self._bytes -= len(entry[2].body)
+        return entry is not None
 
 
 class ResultStore:
@@ -57,16 +144,35 @@ class ResultStore:
             values = json.loads(head)
             if hashlib.sha256(body).hexdigest() != values["body"]:
                 raise ValueError("the body is not what was written")
-            return values["request"], Answer(body, values["media_type"], dict(values["headers"]))
+            seconds = float(values.get("seconds", 0.0))
+            return values["request"], Answer(body, values["media_type"], dict(values["headers"]), seconds)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("a kept answer could not be read: %s", error)
             return None
 
+    def took(self, job: str) -> float | None:
+        """Seconds the job took; None when there is no answer. Reads no more than the first line."""
+        path = self._path(job)
+        try:
+            found = path.stat()
+            if self._is_old(found.st_mtime):
+                return None
+            with path.open("rb") as stream:
+                head = stream.readline(_MAX_HEAD)
+            values: dict[str, Any] = json.loads(head)
+            if found.st_size != len(head) + int(values["length"]):
+                return None
+            return float(values["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def put(self, job: str, request: str, answer: Answer) -> bool:
         """Keep an answer; False when it is larger than the store or the disk refuses it."""
         head = {
+            "seconds": round(answer.seconds, 4),
+            "length": len(answer.body),
             "request": request,
             "media_type": answer.media_type,
             "headers": answer.headers,

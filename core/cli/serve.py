@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    text = "text"
+    json = "json"
 
 
 def serve(
@@ -38,6 +46,9 @@ def serve(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="The log for people, or one JSON object a line.")
+    ] = LogFormat.text,
 ) -> None:
     """Run the server that turns masks into X-rays.
 
@@ -59,5 +70,6 @@ def serve(
             device=device,
             threads=threads,
             verbose=verbose,
+            log_format=log_format.value,
         )
     )
