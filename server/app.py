@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from maskel_core.errors import MaskelError
 from maskel_core.images import decode_mask, encode_layer, encode_png
 from maskel_core.version import API_VERSION, __version__
+from maskel_server.drain import Drain, DrainGate
 from maskel_server.engine import Engine, XrayJob, XrayLike
 from maskel_server.errors import install_error_handlers
 from maskel_server.form import XrayForm, read_form
@@ -59,13 +60,15 @@ def create_app(settings: ServerSettings, engine: Engine) -> FastAPI:
         title="MaSkel", version=__version__, lifespan=lifespan, openapi_url=None, redirect_slashes=False
     )
     install_error_handlers(app)
+    app.state.drain = drain = Drain(lambda: book.in_work)
+    app.add_middleware(DrainGate, drain=drain)
     app.add_middleware(Guard, settings=settings)
 
     @app.get("/v1/health")
     async def health() -> dict[str, Any]:
         info = engine.info()
         answer: dict[str, Any] = {
-            "status": engine.status,
+            "status": "draining" if drain.begun else engine.status,
             "name": "maskel",
             "version": __version__,
             "api": API_VERSION,

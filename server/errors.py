@@ -39,6 +39,7 @@ STATUS = {
     "headers_too_large": 431,
     "internal": 500,
     "not_ready": 503,
+    "draining": 503,
     "out_of_memory": 503,
     "timed_out": 504,
 }
@@ -48,6 +49,7 @@ _EXTRA_HEADERS = {
     "unauthorized": {"WWW-Authenticate": "Bearer"},
     "busy": {"Retry-After": "1"},
     "not_ready": {"Retry-After": "2"},
+    "draining": {"Retry-After": "2"},
 }
 
 

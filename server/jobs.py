@@ -76,6 +76,11 @@ class JobBook:
             await asyncio.to_thread(self._store.put, job, request, answer)
         return answer
 
+    @property
+    def in_work(self) -> int:
+        """Jobs that wait or are in work."""
+        return len(self._working)
+
     async def take_back(self, job: str) -> str:
         """Cancel a job or forget its answer.
 

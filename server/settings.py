@@ -47,6 +47,9 @@ class ServerSettings(BaseSettings):
     work_seconds: float = Field(default=300.0, gt=0)
     """Time a request may take from queue to answer, in seconds."""
 
+    drain_seconds: float = Field(default=20.0, ge=0)
+    """Time that work may still take once the server is told to end, in seconds."""
+
     results: Path | None = None
     """Folder where answers to named jobs are kept; None keeps none."""
 

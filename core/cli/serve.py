@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from maskel_core.cli.console import fail
+from maskel_core.errors import MaskelError
+
+ALREADY_RUNNING = 3
+"""Exit status when a server of this user and version already runs."""
 
 
 def serve(
@@ -32,6 +37,16 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further host name clients may use; can be repeated.")
     ] = None,
+    another: Annotated[
+        bool,
+        typer.Option(
+            "--another", help="Start even if a server of this user runs; its address is not published."
+        ),
+    ] = False,
+    grace: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds that work may still take once the server is told to end; 20."),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Folder of a model. Default: the one that ships.")
     ] = None,
@@ -41,23 +56,31 @@ def serve(
 ) -> None:
     """Run the server that turns masks into X-rays.
 
-    Prints one JSON line with its address to stdout when it answers; the log goes to stderr.
+    Prints one JSON line with its address to stdout when it answers; the log goes to stderr. Ends with status 0 when
+    told to end, and with 3 when a server of this user and version already runs, whose address it prints instead.
     """
     from maskel_server.launch import LaunchOptions
     from maskel_server.launch import serve as run
 
-    run(
-        LaunchOptions(
-            host=host,
-            port=port,
-            token_file=token_file,
-            publish=publish,
-            exit_with_parent=exit_with_parent,
-            allow_remote=allow_remote,
-            allowed_hosts=tuple(allow_host or ()),
-            model=model,
-            device=device,
-            threads=threads,
-            verbose=verbose,
-        )
+    options = LaunchOptions(
+        host=host,
+        port=port,
+        token_file=token_file,
+        publish=publish,
+        exit_with_parent=exit_with_parent,
+        allow_remote=allow_remote,
+        allowed_hosts=tuple(allow_host or ()),
+        another=another,
+        grace=grace,
+        model=model,
+        device=device,
+        threads=threads,
+        verbose=verbose,
     )
+    try:
+        run(options)
+    except MaskelError as error:
+        if error.code != "already_running":
+            raise
+        fail(error)
+        raise typer.Exit(ALREADY_RUNNING) from None
