@@ -29,6 +29,7 @@ from maskel_server.guard import MAX_HEAD_BYTES, is_loopback
 from maskel_server.private_files import load_or_create_token
 from maskel_server.publication import Publication, find_owner, taken
 from maskel_server.settings import ServerSettings
+from maskel_server.studio.options import StudioOptions
 from maskel_server.wire import TypedH11Protocol
 from pydantic import SecretStr
 
@@ -57,6 +58,7 @@ class LaunchOptions:
     model: Path | None = None
     device: str = "auto"
     threads: int | None = None
+    studio: StudioOptions | None = None
     verbose: bool = False
 
 
@@ -74,8 +76,7 @@ def serve(options: LaunchOptions) -> None:
     try:
         with bind(options.host, options.port) as listener:
             settings = settings_of(options, load_or_create_token(token_file))
-            load = partial(open_pipeline, settings.model, settings.device, settings.threads)
-            app = create_app(settings, Engine(load, settings.queue_size))
+            app = create_app(settings, make_engine(options, settings))
             ending = Ending(app.state.drain.begin, app.state.drain.busy, settings.drain_seconds)
             ready = {
                 "event": "ready",
@@ -95,6 +96,20 @@ def serve(options: LaunchOptions) -> None:
     finally:
         if publication is not None:
             publication.withdraw()
+
+
+def make_engine(options: LaunchOptions, settings: ServerSettings) -> Engine:
+    """The owner of the model: in this process, or replicas of a studio. Nothing is loaded yet.
+
+    Raises:
+        MaskelError: ``ray_missing``.
+    """
+    if options.studio is not None:
+        from maskel_server.studio.front import studio_engine
+
+        return studio_engine(options.studio, settings)
+    load = partial(open_pipeline, settings.model, settings.device, settings.threads)
+    return Engine(load, settings.queue_size, settings.idle_seconds, settings.batch)
 
 
 def claim(options: LaunchOptions) -> Publication | None:

@@ -41,6 +41,12 @@ class ServerSettings(BaseSettings):
     queue_size: int = Field(default=8, ge=0)
     """Requests that may wait behind the one in work; more are refused with ``busy``."""
 
+    batch: int | None = Field(default=None, ge=1)
+    """Most masks in the model at once; None for what suits the device."""
+
+    idle_seconds: float = Field(default=900.0, ge=0)
+    """Seconds without a job after which the model is unloaded until the next one; 0 = never."""
+
     body_seconds: float = Field(default=30.0, gt=0)
     """Time a client has to send its request body, in seconds."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from maskel_core.cli.console import fail
+from maskel_core.cli.console import fail, misuse
 from maskel_core.errors import MaskelError
 
 ALREADY_RUNNING = 3
@@ -47,6 +47,16 @@ def serve(
         float | None,
         typer.Option(min=0, help="Seconds that work may still take once the server is told to end; 20."),
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Run replicas of the model on Ray Serve; see docs/studio.md.")
+    ] = False,
+    replicas: Annotated[int, typer.Option(min=1, help="Replicas with --ray, at least.")] = 1,
+    max_replicas: Annotated[
+        int | None, typer.Option(min=1, help="Replicas with --ray, at most; they come and go by load.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A Ray cluster where the application runs; implies --ray.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Folder of a model. Default: the one that ships.")
     ] = None,
@@ -61,7 +71,11 @@ def serve(
     """
     from maskel_server.launch import LaunchOptions
     from maskel_server.launch import serve as run
+    from maskel_server.studio.options import StudioOptions
 
+    if not (ray or ray_address) and (replicas > 1 or max_replicas is not None):
+        misuse("--replicas and --max-replicas go with --ray.")
+    studio = StudioOptions(replicas, max_replicas, ray_address) if ray or ray_address else None
     options = LaunchOptions(
         host=host,
         port=port,
@@ -75,6 +89,7 @@ def serve(
         model=model,
         device=device,
         threads=threads,
+        studio=studio,
         verbose=verbose,
     )
     try:

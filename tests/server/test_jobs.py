@@ -143,13 +143,13 @@ def test_a_waiting_job_is_cancelled_and_never_run(server, job):
     hang_up_in_the_middle(server, {"X-MaSkel-Job": "the-first-job"})
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(server.xray, OTHER, job)
-        until(lambda: server.engine._inbox.qsize() == 1)
+        until(lambda: server.engine.figures().queue["waiting"] == 1)
         answer = server.ask("DELETE", f"/v1/jobs/{job['X-MaSkel-Job']}")
         assert answer.status == 200
         assert answer.json() == {"id": job["X-MaSkel-Job"], "status": "cancelled"}
         assert_typed(waiting.result(20), 409, "cancelled")
     server.pipeline.gate.set()
-    until(lambda: server.engine._places == 9 and not server.engine._inbox.qsize())
+    until(lambda: server.engine._places == 9 and not server.engine.figures().queue["waiting"])
     assert len(server.pipeline.calls) == 1
     assert_typed(server.ask("DELETE", f"/v1/jobs/{job['X-MaSkel-Job']}"), 404, "job_unknown")
     assert server.xray(OTHER, job).status == 200, "what was cancelled can be asked for again"
