@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import secrets
@@ -96,40 +97,73 @@ class StudioPipeline:
 
 
 def studio_engine(options: StudioOptions, settings: ServerSettings) -> Engine:
-    """An engine that gives its jobs to replicas; Ray is started when the engine is.
+    """An engine that gives its jobs to replicas. Ray is started at once, the replicas with the engine.
+
+    To be called on the main thread before a server takes its signals: Ray takes some for itself, and would not let
+    the server drain.
 
     Raises:
-        MaskelError: ``ray_missing``.
+        MaskelError: ``ray_missing``, ``ray_unreachable``.
     """
-    try:
-        import ray  # noqa: F401 - only whether it is there
-    except ImportError as error:
+    # Not imported yet: it reads its environment then, which is set further down.
+    if importlib.util.find_spec("ray") is None:
         raise MaskelError(
             "ray_missing", "Ray Serve is not installed.", "Install it: pip install 'maskel[studio]'."
-        ) from error
+        )
+    join_ray(options, settings)
     # A replica that is full still has its next batch sent to it, or it would wait for the network.
     lanes = options.most * IN_A_REPLICA
     queue = max(settings.queue_size, 2 * lanes)
-    return Engine(partial(open_studio, options, settings, lanes), queue, idle_seconds=0)
+    load: Callable[[], Any] = partial(open_studio, options, settings, lanes)
+    return Engine(load, queue, idle_seconds=0)
+
+
+def join_ray(options: StudioOptions, settings: ServerSettings) -> None:
+    """Start Ray for this process alone, or join the cluster that is named.
+
+    Raises:
+        MaskelError: ``ray_unreachable``.
+    """
+    # All before Ray is imported. Nothing is told to anyone, and nobody else on this machine may use its ports.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if options.address is None:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray
+
+    if options.address is not None:
+        try:
+            ray.init(address=options.address, namespace="serve", log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise MaskelError(
+                "ray_unreachable",
+                f"The Ray cluster at {options.address} cannot be joined: {str(error).splitlines()[0]}",
+                "Look at the address, and at RAY_AUTH_TOKEN when the cluster asks for one.",
+            ) from error
+        return
+    ray.init(
+        _node_ip_address="127.0.0.1",
+        # Ray's own books, not a limit: more replicas than cores are the user's choice.
+        num_cpus=max(os.cpu_count() or 1, options.most),
+        num_gpus=_gpus(settings.device) or None,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=512 * 2**20,
+        namespace="serve",
+    )
 
 
 def open_studio(options: StudioOptions, settings: ServerSettings, lanes: int) -> StudioPipeline:
-    """Start Ray and the replicas, or find those that run; blocks until one answers.
+    """Start the replicas, or find those that run; blocks until one answers.
 
     Raises:
         MaskelError: ``studio_missing``.
     """
-    # Before Ray is imported: nothing is told to anyone, and nobody else on this machine may use its ports.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if options.address is None:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     import ray
     from ray import serve
     from ray.serve.exceptions import DeploymentUnavailableError, RayServeException
 
     if options.address is not None:
-        ray.init(address=options.address, namespace="serve", log_to_driver=False)
         try:
             handle = serve.get_app_handle(APPLICATION)
         except RayServeException as error:
@@ -145,24 +179,13 @@ def open_studio(options: StudioOptions, settings: ServerSettings, lanes: int) ->
 
 
 def start_here(options: StudioOptions, settings: ServerSettings) -> Any:
-    """Start Ray for this process alone, with the replicas; it ends with the process."""
-    import ray
+    """Start the replicas on this machine."""
     from maskel_server.studio.deployment import ReplicaConfig, StudioArguments, build
     from ray import serve
 
     cores = os.cpu_count() or 1
     threads = settings.threads or max(1, cores // options.most)
     gpus = _gpus(settings.device)
-    ray.init(
-        _node_ip_address="127.0.0.1",
-        # Ray's own books, not a limit: more replicas than cores are the user's choice.
-        num_cpus=max(cores, options.most),
-        num_gpus=gpus or None,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=512 * 2**20,
-        namespace="serve",
-    )
     arguments = StudioArguments(
         replicas=options.replicas,
         max_replicas=options.max_replicas,

@@ -28,12 +28,13 @@ def wait_for(what, seconds=30):
 class HeldServer:
     """A running server; ``state`` is its state folder, ``folder`` holds the files that steer it."""
 
-    def __init__(self, folder, *arguments, state=None, wait=True, **environment):
+    def __init__(self, folder, *arguments, state=None, wait=True, start_seconds=30, **environment):
+        self.start_seconds = start_seconds
         self.folder, self.state = Path(folder), Path(state or folder / "state")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = (self.folder / "log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.server.held_process", str(self.folder), "serve", *arguments],
+            [*self.command(), "serve", *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -46,11 +47,15 @@ class HeldServer:
         if wait:
             self.wait_ready()
 
+    def command(self):
+        """The ``maskel`` program."""
+        return [sys.executable, "-m", "tests.server.held_process", str(self.folder)]
+
     def wait_ready(self):
         """Read the ready line, then wait for the pipeline."""
         self.ready = json.loads(self.process.stdout.readline() or self.logged())
         self.token = (self.state / "token").read_text().strip()
-        wait_for(lambda: self.health()["status"] != "starting")
+        wait_for(lambda: self.health()["status"] != "starting", self.start_seconds)
 
     @property
     def published(self):
@@ -86,10 +91,10 @@ class HeldServer:
         finally:
             connection.close()
 
-    def xray(self, mask, job=None, **fields):
+    def xray(self, mask, job=None, timeout=30, **fields):
         """POST /v1/xray with a mask file, under a job id when one is given."""
         named = {} if job is None else {"X-MaSkel-Job": job}
-        return self.ask("POST", "/v1/xray", form(mask, **fields), {"Content-Type": KIND, **named})
+        return self.ask("POST", "/v1/xray", form(mask, **fields), {"Content-Type": KIND, **named}, timeout)
 
     def tell_to_end(self):
         """What a service manager does."""
