@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -162,7 +161,7 @@ def test_a_killed_replica_loses_no_job(studio):
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask, number) for number in jobs]
         wait_for(lambda: sum(one.done() for one in asked) >= 10, 300)
-        os.kill(studio.replicas()[0].pid, signal.SIGKILL)
+        studio.replicas()[0].kill()
         answers = [one.result(600) for one in asked]
     assert [answer.status for answer in answers] == [200] * len(jobs), studio.logged()
     assert "a replica was lost" in studio.logged(), "it had work"
