@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from maskel_core.errors import MaskelError
+from maskel_core.models.manifest import read_model_files
 from maskel_server.engine import Engine, XrayJob
 from maskel_server.engine.plan import Plan
 from maskel_server.settings import ServerSettings
@@ -129,6 +130,8 @@ def join_ray(options: StudioOptions, settings: ServerSettings) -> None:
     if options.address is None:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # Ray lets its workers give way to all else; these are what the machine is for.
+        os.environ.setdefault("RAY_worker_niceness", "0")
     import ray
 
     if options.address is not None:
@@ -157,7 +160,7 @@ def open_studio(options: StudioOptions, settings: ServerSettings, lanes: int) ->
     """Start the replicas, or find those that run; blocks until one answers.
 
     Raises:
-        MaskelError: ``studio_missing``.
+        MaskelError: ``studio_missing``, and what `start_here` raises.
     """
     import ray
     from ray import serve
@@ -179,7 +182,14 @@ def open_studio(options: StudioOptions, settings: ServerSettings, lanes: int) ->
 
 
 def start_here(options: StudioOptions, settings: ServerSettings) -> Any:
-    """Start the replicas on this machine."""
+    """Start the replicas on this machine.
+
+    Raises:
+        MaskelError: ``model_missing``, ``model_damaged``, ``studio_failed``.
+    """
+    if settings.model is not None:
+        # Told here in words; from a replica only a stack of tracebacks would come.
+        read_model_files(settings.model)
     from maskel_server.studio.deployment import ReplicaConfig, StudioArguments, build
     from ray import serve
 
@@ -196,7 +206,15 @@ def start_here(options: StudioOptions, settings: ServerSettings) -> Any:
     )
     # No HTTP of Ray Serve: the one way in is the server, with its token and limits.
     serve.start(proxy_location="Disabled")
-    return serve.run(build(arguments), name=APPLICATION, route_prefix=None)
+    try:
+        return serve.run(build(arguments), name=APPLICATION, route_prefix=None)
+    except RuntimeError as error:
+        log.error("%s", error)
+        raise MaskelError(
+            "studio_failed",
+            "The replicas could not be started.",
+            "Look at the server's log; maskel serve without --ray shows whether the model itself works.",
+        ) from error
 
 
 def _gpus(device: str) -> int:
