@@ -45,6 +45,6 @@ def test_arrivals_are_as_many_as_stated():
 
 
 def test_too_few_replicas_are_told():
-    rows = day(Artists(count=100), 1.0, 0.5)["replicas"]
+    rows = day(Artists(count=100), 1.0, 0.5)["cores"]
     assert rows["1"] == {"keeps_up": True, **rows["1"]} and rows["1"]["waited_for"]["p99_s"] >= 0
-    assert day(Artists(), 1.0, 0.1)["replicas"]["1"] == {"keeps_up": False}
+    assert day(Artists(), 1.0, 0.1)["cores"]["1"] == {"keeps_up": False}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -236,4 +235,4 @@ def test_the_config_of_a_cluster_is_one_that_ray_serve_takes():
 
     StudioArguments.model_validate(application.args)
     ReplicaConfig.model_validate(application.deployments[0].user_config)
-    assert json.loads(application.model_dump_json())["route_prefix"] is None
+    assert application.route_prefix is None and config.proxy_location == "Disabled"
