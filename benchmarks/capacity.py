@@ -249,7 +249,8 @@ def main() -> int:
         "studio_request_cpu_s": None if studio is None else round(studio, 4),
         "gpu": "not measured",
         "arrivals": "Poisson; a shot's frames arrive together with the priority batch and never overtake a picture "
-        "that somebody waits for; service time lognormal, 20 % spread, mean studio_request_cpu_s, or request_cpu_s where that was not measured",
+        "that somebody waits for; service time lognormal, 20 % spread, mean studio_request_cpu_s, "
+        "or request_cpu_s where that was not measured",
         "usual": day(usual, served, options.hours),
         "rush": day(rush, served, options.hours),
         "machine": facts,

@@ -42,8 +42,12 @@ def choose_precision(name: str, model: nn.Module, device: torch.device) -> torch
     return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
 
 
-BATCH_LIMITS = {"cpu": 4, "cuda": 16, "mps": 4}
-"""Most masks that are run together on each kind of device."""
+BATCH_LIMITS = {"cpu": 8, "cuda": 16, "mps": 4}
+"""Most masks that are run together on each kind of device.
+
+Measured on a CPU, one thread: a mask takes 6 % less time in a batch of two, 13 % less in one of four, 14 % less in one of eight.
+Not measured on the others.
+"""
 
 
 def batch_limit(device: torch.device) -> int:

@@ -12,9 +12,10 @@ from maskel_server.engine.contracts import (
     describe,
     warm_up,
 )
-from maskel_server.engine.engine import Engine, Ticket
+from maskel_server.engine.engine import Engine
 from maskel_server.engine.faults import as_typed
 from maskel_server.engine.figures import Figures
+from maskel_server.engine.ticket import Ticket
 
 __all__ = [
     "PRIORITIES",

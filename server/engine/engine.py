@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,19 +13,13 @@ from weakref import WeakKeyDictionary
 
 from maskel_core.errors import MaskelError
 from maskel_server.engine import faults
-from maskel_server.engine.contracts import (
-    PRIORITIES,
-    JobState,
-    ModelInfo,
-    PipelineLike,
-    XrayJob,
-    describe,
-    warm_up,
-)
+from maskel_server.engine.contracts import PRIORITIES, JobState, ModelInfo, PipelineLike, XrayJob
 from maskel_server.engine.figures import Figures, figures_of
-from maskel_server.engine.memory import give_back, resident_bytes
+from maskel_server.engine.memory import resident_bytes
+from maskel_server.engine.owner import ModelOwner
 from maskel_server.engine.pace import Pace
 from maskel_server.engine.runner import Runner
+from maskel_server.engine.ticket import Ticket
 from maskel_server.engine.waiting import WaitingLine
 from maskel_server.engine.work import Work
 
@@ -32,31 +27,6 @@ log = logging.getLogger("maskel_server")
 
 FREE_SECONDS = 120.0
 """How long `Engine.free_memory` waits for the jobs in work."""
-
-
-class Ticket:
-    """A place in the engine: one request in work or waiting. Hand it back with ``release``."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._held = True
-
-    def release(self) -> None:
-        """Free the place; a second call does nothing."""
-        if self._held:
-            self._held = False
-            self._engine._release()
-
-    def hand_over(self) -> Ticket:
-        """The same place as another ticket; this one no longer holds it."""
-        self._held = False
-        return Ticket(self._engine)
-
-    def __enter__(self) -> Ticket:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
 
 
 class Engine:
@@ -76,10 +46,9 @@ class Engine:
         idle_seconds: float = 900.0,
         batch: int | None = None,
     ) -> None:
-        self._load = load
+        self._owner = ModelOwner(load, batch)
         self._limit = self._places = queue_size + 1
         self._idle_seconds = idle_seconds
-        self._batch = batch
         # One condition guards all that follows; nothing slow is done while it is held.
         self._changed = threading.Condition()
         self._line: WaitingLine[Work] = WaitingLine()
@@ -91,13 +60,8 @@ class Engine:
         self._asked_to_free = 0
         self._stopped = self._draining = False
         self._lanes: list[threading.Thread] = []
-        self._runner: Runner | None = None
-        self._info: ModelInfo | None = None
-        self._failure: MaskelError | None = None
-        self._notice: str | None = None
         self._loaded = threading.Event()
         self._last_used = self._born = time.monotonic()
-        self._limits: dict[str, int] = {}
         self._pace = Pace()
         self._totals = {"done": 0, "failed": 0, "cancelled": 0, "refused": 0}
 
@@ -110,7 +74,7 @@ class Engine:
         """Take no more jobs and refuse those that wait; the ones in work are not waited for."""
         with self._changed:
             self._stopped = self._draining = True
-            left = self._line.take(len(self._line))
+            left = self._line.take_all()
             self._changed.notify_all()
         for work in left:
             self._settled(work, None, faults.draining())
@@ -131,29 +95,27 @@ class Engine:
     @property
     def status(self) -> str:
         """``starting``, ``ready``, ``idle`` (unloaded; the next job loads it), ``draining`` or ``failed``."""
-        if self._failure is not None:
+        if self._owner.failure is not None:
             return "failed"
         if self._draining:
             return "draining"
-        if self._runner is not None:
+        if self._owner.runner is not None:
             return "ready"
-        return "idle" if self._info is not None and not self._moving else "starting"
+        return "idle" if self._owner.info is not None and not self._moving else "starting"
 
     @property
     def failure(self) -> MaskelError | None:
         """Why loading failed."""
-        return self._failure
+        return self._owner.failure
 
     @property
     def notice(self) -> str | None:
         """What an administrator should know, such as that the device's memory ran out."""
-        runner = self._runner
-        return runner.notice if runner is not None and runner.notice is not None else self._notice
+        return self._owner.notice
 
     def info(self) -> ModelInfo | None:
         """The model, also while it is unloaded; None before it was loaded."""
-        runner = self._runner
-        return self._info if runner is None else describe(runner.pipeline)
+        return self._owner.info
 
     def admit(self) -> Ticket:
         """Take a place.
@@ -162,11 +124,11 @@ class Engine:
             MaskelError: ``not_ready`` before the model was loaded or after that failed, ``busy`` when every place is
                 taken, ``draining``.
         """
-        if self._failure is not None:
-            raise faults.not_loaded(self._failure)
+        if self._owner.failure is not None:
+            raise faults.not_loaded(self._owner.failure)
         if self._draining:
             raise faults.draining()
-        if self._info is None:
+        if self._owner.info is None:
             raise faults.loading()
         with self._changed:
             if self._places <= 0:
@@ -194,7 +156,7 @@ class Engine:
         future.add_done_callback(lambda _: self._drop(work))
         with self._changed:
             self._works[future] = work
-            refusal = faults.not_loaded(self._failure) if self._failure is not None else None
+            refusal = faults.not_loaded(self._owner.failure) if self._owner.failure is not None else None
             if self._stopped:
                 refusal = faults.draining()
             if refusal is None:
@@ -225,7 +187,7 @@ class Engine:
             taken = self._limit - self._places
             queue = {"waiting": len(self._line), "running": len(self._running), "limit": self._limit}
             return figures_of(
-                self._runner,
+                self._owner.runner,
                 self.info(),
                 self._pace,
                 status=self.status,
@@ -234,6 +196,12 @@ class Engine:
                 totals=dict(self._totals),
                 notice=self.notice,
             )
+
+    def retry_seconds(self) -> int:
+        """When a refused client should ask again: once those that are in now are done, 1 to 60 seconds."""
+        with self._changed:
+            left = self._pace.until_done(len(self._line), len(self._running))
+        return min(60, max(1, math.ceil(left or 1)))
 
     def free_memory(self, seconds: float = FREE_SECONDS) -> tuple[int, int]:
         """Unload the model once the jobs in work are done; jobs that wait load it again. Blocks.
@@ -310,13 +278,13 @@ class Engine:
         """Wait for something to do; None when the engine has ended."""
         gathered = False
         with self._changed:
-            while not self._stopped and self._failure is None:
+            while not self._stopped and self._owner.failure is None:
                 left: float | None = None
-                runner = self._runner
+                runner = self._owner.runner
                 if self._moving or self._asked_to_free:
                     pass
                 elif runner is None:
-                    if index == 0 and (self._info is None or self._line):
+                    if index == 0 and (self._owner.info is None or self._line):
                         self._moving = True
                         return self._load_model
                 elif index >= runner.plan.lanes or self._alone:
@@ -343,10 +311,12 @@ class Engine:
         # Jobs are spread over the lanes that have nothing to do before any of them gets a batch.
         count = min(plan.largest, -(-len(self._line) // idle))
         works = self._line.take(count)
-        alone = self._alone = not plan.exclusive and count == 1 and not self._busy_lanes and not self._line
+        alone = self._alone = (
+            not plan.exclusive and len(works) == 1 and not self._busy_lanes and not self._line
+        )
         self._busy_lanes += 1
         self._running.update(works)
-        self._pace.begin(count)
+        self._pace.begin(len(works))
         for work in works:
             work.begin()
         lanes = self._busy_lanes
@@ -380,41 +350,23 @@ class Engine:
                 self._changed.notify_all()
 
     def _load_model(self) -> None:
-        started = time.perf_counter()
-        runner: Runner | None = None
+        left: list[Work] = []
         failure: MaskelError | None = None
         warming = 0.0
         try:
-            pipeline = self._load()
-            loaded = time.perf_counter()
-            warm_up(pipeline)
-            warming = time.perf_counter() - loaded
-            runner = Runner(pipeline, self._batch, self._limits)
-            log.info("model %s ready after %.1f s", pipeline.model_id, time.perf_counter() - started)
+            warming = self._owner.load()
         except MaskelError as error:
-            log.error("the model could not be loaded: %s %s", error.message, error.fix)
-            failure = error
-        except Exception as error:
-            log.exception("the model could not be loaded")
-            failure = faults.as_typed(error)
-        left: list[Work] = []
+            failure = error.with_traceback(None)
         with self._changed:
             self._moving = False
             self._last_used = time.monotonic()
-            self._notice = None
-            if runner is not None:
-                self._runner, self._info = runner, describe(runner.pipeline)
-                if self._pace.span is None:
-                    self._pace.took(warming)
-                    self._pace.passed(warming, 1, 1)
-                self._need_lanes(runner.plan.lanes)
-            elif failure is not None:
-                left = self._line.take(len(self._line))
-                if self._info is None:
-                    self._failure = failure
-                else:
-                    # It was there once and may be again: the next job tries.
-                    self._notice = f"The model could not be loaded again: {failure.message}"
+            if failure is not None:
+                left = self._line.take_all()
+            elif self._pace.span is None:
+                self._pace.took(warming)
+                self._pace.passed(warming, 1, 1)
+            if self._owner.runner is not None:
+                self._need_lanes(self._owner.runner.plan.lanes)
             self._changed.notify_all()
         for work in left:
             assert failure is not None
@@ -427,18 +379,9 @@ class Engine:
 
     def _unload(self, before: int) -> int:
         """Drop the model; the caller has set ``_moving``. Resident bytes afterwards."""
-        with self._changed:
-            runner, self._runner = self._runner, None
-            if runner is not None:
-                self._info = describe(runner.pipeline)
-                runner.close()
-        had, runner = runner is not None, None
-        give_back()
-        after = resident_bytes()
+        after = self._owner.unload(before)
         with self._changed:
             self._moving = False
             self._last_used = time.monotonic()
             self._changed.notify_all()
-        if had:
-            log.info("model unloaded: %d MiB resident before, %d MiB after", before >> 20, after >> 20)
         return after

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,6 @@ from maskel_server.engine.contracts import StagedPipeline
 
 GATHER_SECONDS = 0.004
 """How long a batch that is not full waits for more, where a fuller one is worth it."""
-
-_own = threading.local()
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,13 @@ class Plan:
         return None if self.threads is None else max(1, self.threads // self.lanes)
 
 
-def plan_for(pipeline: Any, largest: int | None = None) -> Plan:
+def plan_for(pipeline: Any, largest: int | None = None, threads: int | None = None) -> Plan:
     """The plan for a loaded pipeline.
 
     Args:
         pipeline: One with a ``plan`` is run by that; one without stages one mask at a time.
         largest: Most masks of a batch over all lanes; None for what the pipeline says of its device.
+        threads: CPU threads in all, from `cpu_threads`.
     """
     own = getattr(pipeline, "plan", None)
     if isinstance(own, Plan):
@@ -55,7 +53,6 @@ def plan_for(pipeline: Any, largest: int | None = None) -> Plan:
     if str(pipeline.device) != "cpu":
         # While one batch is on the device, the other lane letterboxes the next.
         return Plan(2, largest, True, None, GATHER_SECONDS)
-    threads = cpu_threads()
     if threads is None or threads < 2:
         return Plan(1, largest, False, threads, 0.0)
     # Measured: two batches side by side on half the threads each get more done than one on all, and neither waits for
@@ -72,7 +69,7 @@ def cpu_threads() -> int | None:
 
 
 def use_threads(count: int | None) -> None:
-    """Let what this thread runs use so many CPU threads."""
-    if count is not None and getattr(_own, "count", None) != count:
+    """Let what this thread runs use so many CPU threads; None changes nothing."""
+    if count is not None:
+        # Every time: the BLAS behind torch has one number for the whole process.
         sys.modules["torch"].set_num_threads(count)
-        _own.count = count

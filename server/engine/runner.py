@@ -30,19 +30,23 @@ class Runner:
     Args:
         pipeline: Loaded and warm.
         largest: Most masks of a batch over all lanes; None for what the pipeline says of its device.
-        limits: Batch sizes that did not fit before, by device; what is learned is noted here.
+        limits: Batch sizes known to fit where larger ones did not, by device; what is learned is noted here.
+        threads: CPU threads in all; None leaves them as they are.
 
     Attributes:
         plan: How it is run.
         notice: What an administrator should know, such as that the device's memory ran out; None when all is well.
     """
 
-    def __init__(self, pipeline: Any, largest: int | None, limits: dict[str, int]) -> None:
+    def __init__(
+        self, pipeline: Any, largest: int | None, limits: dict[str, int], threads: int | None
+    ) -> None:
         self.pipeline: PipelineLike = pipeline
         self.notice: str | None = None
         self._stages: Any = pipeline
         self._asked = largest
         self._limits = limits
+        self._threads = threads
         self._model = threading.Lock()
         self._replan()
         self._finishers: ThreadPoolExecutor | None = None
@@ -165,7 +169,7 @@ class Runner:
         return True
 
     def _replan(self) -> None:
-        plan = plan_for(self.pipeline, self._asked)
+        plan = plan_for(self.pipeline, self._asked, self._threads)
         limit = self._limits.get(str(self.pipeline.device), plan.largest)
         self.plan = replace(plan, largest=min(plan.largest, limit))
 

@@ -19,7 +19,7 @@ class WaitingLine(Generic[Item]):
     """Jobs in the order in which they will be run. Not locked."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[float, int, Item]] = []
+        self._entries: list[tuple[float, int, Item, str]] = []
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -34,12 +34,25 @@ class WaitingLine(Generic[Item]):
             now: Seconds of a clock that is never set back.
         """
         # The numbers are unique, so two items are never compared.
-        bisect.insort(self._entries, (now + HEAD_START[priority], next(self._numbers), item))
+        bisect.insort(self._entries, (now + HEAD_START[priority], next(self._numbers), item, priority))
 
     def take(self, count: int) -> list[Item]:
-        """Take the first ones out, at most ``count``."""
-        taken = [item for _, _, item in self._entries[:count]]
+        """Take the first ones out, at most ``count``; after a preview only further previews.
+
+        A batch takes longer than a picture alone, and somebody looks at a preview.
+        """
+        count = min(count, len(self._entries))
+        if count and self._entries[0][3] == "preview":
+            others = (index for index in range(count) if self._entries[index][3] != "preview")
+            count = next(others, count)
+        taken = [entry[2] for entry in self._entries[:count]]
         del self._entries[:count]
+        return taken
+
+    def take_all(self) -> list[Item]:
+        """Take everything out, in order."""
+        taken = [entry[2] for entry in self._entries]
+        self._entries.clear()
         return taken
 
     def discard(self, item: Item) -> bool:

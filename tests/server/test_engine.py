@@ -112,7 +112,7 @@ def test_a_lone_job_never_waits_for_others(start, monkeypatch):
     pipeline = Accelerator()
     monkeypatch.setattr("maskel_server.engine.plan.GATHER_SECONDS", 3600.0)
     engine = start(pipeline)
-    assert engine._runner.plan.gather == 3600.0
+    assert engine._owner.runner.plan.gather == 3600.0
     assert len(work_off(engine, jobs_of(1))) == 1 and pipeline.sizes == [1]
 
 
@@ -121,9 +121,9 @@ def test_plans():
     plan = plan_for(Accelerator(largest=8))
     assert plan.exclusive and plan.largest == 8 and plan.gather == GATHER_SECONDS
     assert plan_for(Accelerator(), largest=3).largest == 3
-    plan = plan_for(Accelerator("cpu", largest=4))
-    assert not plan.exclusive and plan.lanes * plan.largest == 4
-    assert plan.shared_threads * plan.lanes <= max(plan.threads, plan.lanes)
+    plan = plan_for(Accelerator("cpu", largest=4), threads=4)
+    assert not plan.exclusive and plan.lanes * plan.largest == plan.lanes * plan.shared_threads == 4
+    assert plan_for(Accelerator("cpu"), threads=1).lanes == plan_for(Accelerator("cpu")).lanes == 1
 
 
 def test_one_bad_mask_does_not_spoil_its_batch(start):
@@ -188,6 +188,7 @@ def test_a_job_cancelled_while_it_waits_moves_the_others_up(start):
 
 def test_places_are_counted(start):
     engine = start(SquarePipeline(), queue_size=1)
+    assert engine.retry_seconds() >= 1
     with engine.admit(), engine.admit():
         assert engine.figures().queue["taken"] == engine.figures().queue["limit"] == 2
         with pytest.raises(MaskelError) as caught:

@@ -71,6 +71,16 @@ def test_free_memory_drops_the_model_and_the_next_job_brings_it_back(start):
     assert engine.status == "ready" and len(load.made) == 2 and load.alive == 1
 
 
+def test_a_model_that_comes_back_has_as_many_threads_as_before(start):
+    engine = start(Loads())
+    plan = engine._owner.runner.plan
+    for _ in range(2):
+        assert_done(work_off(engine, jobs_of(4)))
+        engine.free_memory()
+        assert_done(work_off(engine, jobs_of(1)))
+        assert engine._owner.runner.plan == plan and plan.threads == torch.get_num_threads()
+
+
 def test_freeing_twice_and_freeing_nothing(start):
     load = Loads()
     engine = start(load)
@@ -184,7 +194,7 @@ def test_a_device_with_room_for_none_is_left_for_the_cpu(start, caplog):
         assert np.abs(result.image.astype(int) - pipeline.inner(job.mask).image).max() <= 1
     assert engine.info().device == engine.figures().device == "cpu"
     assert "CPU" in engine.figures().notice and "made on the CPU" in caplog.text
-    assert not engine._runner.plan.exclusive
+    assert not engine._owner.runner.plan.exclusive
     assert_done(work_off(engine, jobs_of(3)))
 
 

@@ -24,7 +24,13 @@ def test_the_more_urgent_goes_first(line):
     line.add("look", "preview", 2.0)
     line.add("second look", "preview", 3.0)
     assert [line.position(name) for name in ("look", "second look", "plain", "film")] == [0, 1, 2, 3]
-    assert line.take(4) == ["look", "second look", "plain", "film"]
+    assert line.take(1) == ["look"]
+
+
+def test_a_preview_is_not_put_into_a_batch_with_what_nobody_looks_at(line):
+    for name, priority in (("film", "batch"), ("plain", "normal"), ("a", "preview"), ("b", "preview")):
+        line.add(name, priority, 0.0)
+    assert line.take(4) == ["a", "b"] and line.take(4) == ["plain", "film"] and line.take(4) == []
 
 
 def test_a_batch_never_starves_among_endless_previews(line):
