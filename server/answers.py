@@ -94,7 +94,6 @@ class Maker:
 async def encode(result: XrayLike, form: XrayForm, model: str, seconds: float) -> Answer:
     """The answer's bytes in the format asked for."""
     headers = {"Cache-Control": "no-store"}
-    familiarity = getattr(result, "familiarity", None)
     if form.format == "json":
         values = await as_json(result, form.style, model, seconds)
         return Answer(bytes(JSONResponse(values).body), "application/json", headers)
@@ -104,8 +103,8 @@ async def encode(result: XrayLike, form: XrayForm, model: str, seconds: float) -
         "X-MaSkel-Version": __version__,
         "X-MaSkel-Seconds": f"{seconds:.4f}",
     }
-    if familiarity is not None:
-        headers["X-MaSkel-Familiarity"] = f"{float(familiarity):.3f}"
+    if result.familiarity is not None:
+        headers["X-MaSkel-Familiarity"] = f"{result.familiarity:.3f}"
     return Answer(png, "image/png", headers)
 
 
@@ -138,8 +137,6 @@ async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> d
         name: {"x": float(joint.x), "y": float(joint.y), "confidence": float(joint.confidence)}
         for name, joint in result.joints.items()
     }
-    # Not every pipeline can say how familiar a mask is.
-    familiarity = getattr(result, "familiarity", None)
     return {
         "model": model,
         "version": __version__,
@@ -153,7 +150,7 @@ async def as_json(result: XrayLike, style: str, model: str, seconds: float) -> d
             for name, (png, scale) in zip(layers, encoded, strict=True)
         },
         "joints": joints,
-        "familiarity": None if familiarity is None else round(float(familiarity), 3),
+        "familiarity": None if result.familiarity is None else round(result.familiarity, 3),
     }
 
 

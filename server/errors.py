@@ -46,6 +46,7 @@ STATUS = {
     "draining": 503,
     "not_ready": 503,
     "out_of_memory": 503,
+    "replica_lost": 503,
     "timed_out": 504,
 }
 """HTTP status of each error code; a code that is not here answers 500."""

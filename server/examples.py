@@ -197,6 +197,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "There was not enough memory for this X-ray.",
         "Close other programs, ask for a smaller size, or start the server with --device cpu.",
     ),
+    "replica_lost": (
+        "4 replicas were lost with this job.",
+        "Send it again; if it happens again, look at the log of the replicas.",
+    ),
     "timed_out": (
         "The X-ray took longer than 300 seconds.",
         "Ask for a smaller size, or try again when the machine is less busy.",

@@ -26,6 +26,7 @@ XRAY_CODES = (
     *_WITH_FORM,
     "cancelled",
     "out_of_memory",
+    "replica_lost",
     "timed_out",
 )
 """What an X-ray may be refused for."""

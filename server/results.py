@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskel_core.errors import MaskelError
+from maskel_server.ages import Ages
 from maskel_server.private_files import write_private_bytes
 
 log = logging.getLogger("maskel_server")
@@ -126,9 +127,11 @@ class ResultStore:
         folder: Made when the first answer is kept; nothing else belongs in it.
         seconds: How long an answer is kept.
         max_bytes: Size of all files together; the oldest go first.
+        ages: Tells how old a file is.
     """
 
-    def __init__(self, folder: Path, seconds: float, max_bytes: int) -> None:
+    def __init__(self, folder: Path, seconds: float, max_bytes: int, ages: Ages | None = None) -> None:
+        self._ages = ages or Ages()
         self._folder = folder
         self._seconds = seconds
         self._max_bytes = max_bytes
@@ -138,7 +141,7 @@ class ResultStore:
         """Request digest and answer of a job; None when there is none, it is too old, or it is damaged."""
         path = self._path(job)
         try:
-            if self._is_old(path.stat().st_mtime):
+            if self._is_old(path):
                 return None
             head, _, body = path.read_bytes().partition(b"\n")
             values = json.loads(head)
@@ -156,13 +159,12 @@ class ResultStore:
         """Seconds the job took; None when there is no answer. Reads no more than the first line."""
         path = self._path(job)
         try:
-            found = path.stat()
-            if self._is_old(found.st_mtime):
+            if self._is_old(path):
                 return None
             with path.open("rb") as stream:
                 head = stream.readline(_MAX_HEAD)
             values: dict[str, Any] = json.loads(head)
-            if found.st_size != len(head) + int(values["length"]):
+            if path.stat().st_size != len(head) + int(values["length"]):
                 return None
             return float(values["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -186,6 +188,7 @@ class ResultStore:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 write_private_bytes(self._path(job), data)
+                self._ages.of(self._path(job).name, self._path(job).stat().st_mtime)
             except (MaskelError, OSError) as error:
                 # The client still gets its answer; only asking again would cost the work again.
                 log.warning("an answer could not be kept: %s", error)
@@ -207,24 +210,25 @@ class ResultStore:
             self._sweep(self._max_bytes)
 
     def _sweep(self, room: int) -> None:
-        kept: list[tuple[float, int, Path]] = []
+        kept: list[tuple[float, int, Path]] = []  # seconds until it is too old, size, path
         with suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:
                 # A half-written file of a process that was killed starts with a dot and ends otherwise.
                 if _SUFFIX in entry.name:
                     with suppress(OSError):
                         found = entry.stat()
-                        kept.append((found.st_mtime, found.st_size, Path(entry.path)))
+                        age = self._ages.of(entry.name, found.st_mtime)
+                        kept.append((self._seconds - age, found.st_size, Path(entry.path)))
         total = sum(size for _, size, _ in kept)
-        for modified, size, path in sorted(kept):
-            if self._is_old(modified) or total > room:
+        self._ages.keep_only({path.name for _, _, path in kept})
+        for left, size, path in sorted(kept):
+            if left < 0 or total > room:
                 with suppress(OSError):
                     path.unlink()
                     total -= size
 
-    def _is_old(self, modified: float) -> bool:
-        # A clock set back would make files of the future immortal.
-        return abs(time.time() - modified) > self._seconds
+    def _is_old(self, path: Path) -> bool:
+        return self._ages.of(path.name, path.stat().st_mtime) > self._seconds
 
     def _path(self, job: str) -> Path:
         return self._folder / (hashlib.sha256(job.encode()).hexdigest() + _SUFFIX)

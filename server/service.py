@@ -50,7 +50,7 @@ class Service:
     def busy(self) -> bool:
         """Whether there is work that an ending server should finish."""
         queue = self.engine.figures().queue
-        return bool(queue["waiting"] or queue["running"] or self.book.busy())
+        return bool(queue["waiting"] or queue["running"] or queue["taken"] or self.book.busy())
 
 
 def make_service(settings: ServerSettings, engine: Engine, drain: Drain | None = None) -> Service:

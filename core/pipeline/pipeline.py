@@ -162,10 +162,7 @@ class MaskelPipeline:
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
-        try:
-            familiarity = Familiarity.load(folder)
-        except ValueError as error:
-            raise damaged(folder, str(error)) from error
+        familiarity = Familiarity.load(folder)
         return cls(model, folder.resolve().name, _description(folder), device, precision, familiarity)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:

@@ -28,6 +28,7 @@ class XrayLike(Protocol):
     soft: np.ndarray
     joints: Mapping[str, Any]
     uncertainty: np.ndarray | None
+    familiarity: float | None
 
 
 class PipelineLike(Protocol):

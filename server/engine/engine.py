@@ -237,11 +237,14 @@ class Engine:
         """A future is done: if it was cancelled while it waited, the job goes."""
         if work.unwanted:
             with self._changed:
-                if self._line.discard(work):
-                    work.end("cancelled")
-                    work.settle(None, None)
-                    self._totals["cancelled"] += 1
-                    self._changed.notify_all()
+                self._drop_unwanted()
+
+    def _drop_unwanted(self) -> None:
+        for work in self._line.take_if(lambda work: work.unwanted):
+            work.end("cancelled")
+            work.settle(None, None)
+            self._totals["cancelled"] += 1
+            self._changed.notify_all()
 
     def _settled(self, work: Work, result: Any, error: BaseException | None) -> None:
         status = "cancelled" if work.unwanted else "done" if error is None else "failed"
@@ -279,6 +282,8 @@ class Engine:
         gathered = False
         with self._changed:
             while not self._stopped and self._owner.failure is None:
+                # A cancelled future calls `_drop` one step of its loop later, and a lane may come before that.
+                self._drop_unwanted()
                 left: float | None = None
                 runner = self._owner.runner
                 if self._moving or self._asked_to_free:

@@ -40,10 +40,13 @@ def plan_for(pipeline: Any, largest: int | None = None, threads: int | None = No
     """The plan for a loaded pipeline.
 
     Args:
-        pipeline: One without stages is run one mask at a time.
+        pipeline: One with a ``plan`` is run by that; one without stages one mask at a time.
         largest: Most masks of a batch over all lanes; None for what the pipeline says of its device.
         threads: CPU threads in all, from `cpu_threads`.
     """
+    own = getattr(pipeline, "plan", None)
+    if isinstance(own, Plan):
+        return own
     if not isinstance(pipeline, StagedPipeline):
         return Plan(1, 1, False, None, 0.0)
     largest = largest or pipeline.largest_batch

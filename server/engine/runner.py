@@ -77,6 +77,9 @@ class Runner:
         use_threads(self.plan.threads if alone else self.plan.shared_threads)
         ready = []
         for work in works:
+            if work.unwanted:
+                settle(work, None, None)
+                continue
             try:
                 ready.append((work, self._stages.prepare(work.job)))
                 work.progress = PREPARED
@@ -93,6 +96,9 @@ class Runner:
 
     def _run_whole(self, works: Sequence[Work], started: float, settle: Settle) -> None:
         for work in works:
+            if work.unwanted:
+                settle(work, None, None)
+                continue
             job = work.job
             try:
                 result = self.pipeline(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -53,6 +54,13 @@ class WaitingLine(Generic[Item]):
         """Take everything out, in order."""
         taken = [entry[2] for entry in self._entries]
         self._entries.clear()
+        return taken
+
+    def take_if(self, condition: Callable[[Item], bool]) -> list[Item]:
+        """Take out what meets a condition, in order."""
+        taken = [entry[2] for entry in self._entries if condition(entry[2])]
+        if taken:
+            self._entries = [entry for entry in self._entries if entry[2] not in taken]
         return taken
 
     def discard(self, item: Item) -> bool:

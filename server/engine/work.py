@@ -34,7 +34,8 @@ class Work:
     @property
     def unwanted(self) -> bool:
         """Whether it was cancelled."""
-        return self._future is not None and self._future.cancelled()
+        future = self._future
+        return future is not None and future.cancelled()
 
     def begin(self) -> None:
         """It leaves the line."""

@@ -84,6 +84,13 @@ def test_json_answer_carries_layers_and_joints(client, mask_png, body_mask):
         assert np.abs(pixels * layer["scale"] - truth).max() <= layer["scale"] / 2 + 1e-6
 
 
+@pytest.mark.parametrize(("found", "told"), [(0.625, "0.625"), (0.0, "0.000"), (None, None)])
+def test_both_answers_say_how_familiar_the_mask_is(client, pipeline, mask_png, found, told):
+    pipeline.familiarity = found
+    assert post(client, mask_png, format="json").json()["familiarity"] == found
+    assert post(client, mask_png).headers.get("X-MaSkel-Familiarity") == told
+
+
 def test_json_without_joints_has_none(client, mask_png):
     assert post(client, mask_png, format="json").json()["joints"] == {}
 

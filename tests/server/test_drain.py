@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -10,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from maskel_server.launch import DrainingServer, uvicorn_config
 
 from tests.server.doubles import assert_typed, png_of
 from tests.server.listening import KIND, Listening, form
@@ -50,42 +48,17 @@ def test_new_work_is_refused_and_old_work_is_finished(server):
     assert server.ask("GET", "/v1/jobs/the-first-job/result").status == 200
 
 
-async def ticks(server):
-    return await server.on_tick(1)
-
-
-def test_a_signal_drains_and_a_second_one_ends(server):
-    app = server.app
-    server.pipeline.gate.clear()
-    assert send(server, "the-first-job").status == 202
-    assert server.pipeline.entered.acquire(timeout=20)
-    ending = DrainingServer(uvicorn_config(app))
-    ending.handle_exit(signal.SIGTERM, None)
-    assert server.service.drain.begun and asyncio.run(ticks(ending)) is False
-    ending.handle_exit(signal.SIGTERM, None)
-    assert asyncio.run(ticks(ending)) is True
-
-
-def test_draining_ends_when_the_work_does_or_its_time_is_up(server):
-    idle = DrainingServer(uvicorn_config(server.app))
-    idle.handle_exit(signal.SIGTERM, None)
-    assert asyncio.run(ticks(idle)) is True
-    server.pipeline.gate.clear()
-    server.service.drain.begun = False
-    assert send(server, "the-first-job").status == 202
-    assert server.pipeline.entered.acquire(timeout=20)
-    late = DrainingServer(uvicorn_config(server.app))
-    late.handle_exit(signal.SIGTERM, None)
-    assert asyncio.run(ticks(late)) is False
-    late._drained_at = time.monotonic() - 1
-    assert asyncio.run(ticks(late)) is True
+def test_a_request_that_is_still_read_is_work_too(server):
+    with server.engine.admit():
+        assert server.service.busy()
+    assert not server.service.busy()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals between processes are POSIX's")
 def test_the_process_ends_by_itself_when_told(tmp_path):
     server = Served(tmp_path, "--model", "no-such-folder", "--log-format", "json")
     server.process.send_signal(signal.SIGTERM)
-    server.process.wait(30)
+    assert server.process.wait(30) == 0
     assert not server.publish.exists()
     server.process.stdin.close()
     server.process.stdout.close()
