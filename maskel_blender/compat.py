@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import bpy
 
@@ -35,6 +36,14 @@ def online_access() -> bool:
     return bool(getattr(bpy.app, "online_access", True))
 
 
+def private_folder(package: str, name: str) -> Path | None:
+    """A folder of the extension's own, kept over updates; not made yet. None where the add-on is no extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(package, path=name))
+    except ValueError:
+        return None
+
+
 def use_nodes(material: bpy.types.Material) -> bpy.types.NodeTree:
     """The material's node tree; from 5.0 on every material has one and setting `use_nodes` warns."""
     if bpy.app.version < (5, 0, 0):
@@ -62,3 +71,66 @@ def quiet_handlers() -> Iterator[None]:
     finally:
         for name, handlers in saved.items():
             getattr(bpy.app.handlers, name).extend(handlers)
+
+
+def new_action(item: bpy.types.Object, name: str) -> bpy.types.Action:
+    """An empty action of our own on an object, in place of the one it has."""
+    item.animation_data_create()
+    old = item.animation_data.action
+    if old is not None:
+        bpy.data.actions.remove(old)
+    item.animation_data.action = bpy.data.actions.new(name)
+    return item.animation_data.action
+
+
+def new_fcurve(action: bpy.types.Action, item: bpy.types.Object, path: str, index: int) -> bpy.types.FCurve:
+    """A curve of the object's action; from 4.4 on actions have slots, and from 5.0 on nothing else."""
+    if hasattr(action, "fcurve_ensure_for_datablock"):
+        return action.fcurve_ensure_for_datablock(item, path, index=index)
+    return action.fcurves.new(path, index=index)
+
+
+_EDITING = (
+    "TRANSFORM_OT_",
+    "SCULPT_OT_",
+    "PAINT_OT_",
+    "MESH_OT_",
+    "CURVE_OT_",
+    "CURVES_OT_",
+    "POSE_OT_",
+    "ARMATURE_OT_",
+)
+
+
+def hands_full(transforming: bool = True) -> bool:
+    """Whether Blender renders, or the user is in the middle of a stroke or a drag: then nothing may change under them.
+
+    Args:
+        transforming: Whether moving, turning and scaling count too.
+
+    """
+    if bpy.app.is_job_running("RENDER"):
+        return True
+    return any(
+        operator.bl_idname.startswith(_EDITING)
+        and (transforming or not operator.bl_idname.startswith("TRANSFORM_OT_"))
+        for window in bpy.context.window_manager.windows
+        for operator in window.modal_operators
+    )
+
+
+def push_undo(message: str) -> bool:
+    """One undo step of what was done outside of operators; False where Blender keeps none."""
+    windows = bpy.context.window_manager.windows
+    if not windows or not bpy.context.preferences.edit.use_global_undo:
+        return False
+    with bpy.context.temp_override(window=windows[0]):
+        return bpy.ops.ed.undo_push(message=message) == {"FINISHED"}
+
+
+def user_folder() -> Path | None:
+    """The extension's own folder among the user's files; None where it is not installed as an extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(__package__, create=True))
+    except (ValueError, OSError):
+        return None

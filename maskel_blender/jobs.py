@@ -5,16 +5,32 @@ from __future__ import annotations
 import enum
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from .backend.command import OwnServer, RunningServer
 from .backend.process import Backend
 from .client.base import Client
 from .client.http import HttpClient
 from .client.request import XrayAnswer, XrayRequest
-from .errors import Cancelled, MaskelError
+from .errors import Cancelled, ClientError, MaskelError
+from .queue.keys import answer_key
 
 START_SECONDS = 120.0
+
+
+class AnswerStore(Protocol):
+    """Keeps answers by digest; see `queue.cache.ResultCache`."""
+
+    def get(self, key: str) -> XrayAnswer | None:
+        """The answer, if it is kept."""
+
+    def put(self, key: str, answer: XrayAnswer) -> None:
+        """Keep an answer."""
+
+    def forget(self, key: str) -> None:
+        """Keep an answer no longer."""
 
 
 class JobState(enum.Enum):
@@ -46,10 +62,30 @@ class JobOptions:
 
 
 class Job:
-    """Starts at once; ask `state`, or `wait`."""
+    """Starts at once; ask `state`, or `wait`.
 
-    def __init__(self, request: XrayRequest, options: JobOptions, backend: Backend) -> None:
+    Args:
+        request: What is asked.
+        options: How to reach the server.
+        backend: The server of our own.
+        cache: Answers of before.
+        ended: Called with the job on its thread when it has ended.
+        finish: Called with the answer on the job's thread; what it raises fails the job.
+    """
+
+    def __init__(
+        self,
+        request: XrayRequest,
+        options: JobOptions,
+        backend: Backend,
+        cache: AnswerStore | None = None,
+        ended: Callable[[Job], None] | None = None,
+        finish: Callable[[XrayAnswer], None] | None = None,
+    ) -> None:
         self.request = request
+        self.cached = False
+        """Whether the answer was kept from before."""
+        self._cache, self._call_ended, self._finish = cache, ended, finish
         self._options = options
         self._backend = backend
         self._state = JobState.WAITING_FOR_SERVER
@@ -116,7 +152,9 @@ class Job:
 
     def _run(self) -> None:
         try:
-            self._answer = self._work()
+            answer = self._work()
+            self._try_to_finish(answer)
+            self._answer = answer
             self._state = JobState.DONE
         except MaskelError as error:
             self._end(error)
@@ -125,6 +163,18 @@ class Job:
             self._end(MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this."))
         finally:
             self._ended.set()
+            if self._call_ended is not None:
+                self._call_ended(self)
+
+    def _try_to_finish(self, answer: XrayAnswer) -> None:
+        if self._finish is None:
+            return
+        try:
+            self._finish(answer)
+        except MaskelError:
+            if self._cache is not None:
+                self._cache.forget(answer_key(self.request, answer.model, answer.version))
+            raise
 
     def _end(self, error: MaskelError) -> None:
         cancelled = self._cancelled.is_set()
@@ -132,9 +182,22 @@ class Job:
         self._state = JobState.CANCELLED if cancelled else JobState.FAILED
 
     def _work(self) -> XrayAnswer:
+        try:
+            return self._ask()
+        except ClientError as error:
+            gone = error.code in ("no_server", "connection_lost") and isinstance(
+                self._options.server, OwnServer
+            )
+            if not gone or self._cancelled.is_set() or not self._backend.lost():
+                raise
+        # our server has ended in the middle: once more, under the same name, so that a kept answer is found
+        self._state = JobState.WAITING_FOR_SERVER
+        return self._ask()
+
+    def _ask(self) -> XrayAnswer:
         options = self._options
         if isinstance(options.server, OwnServer):
-            self._backend.start(options.server.command)
+            self._backend.start(options.server.command, options.server.published)
             address, token = self._backend.wait_ready(START_SECONDS, self._cancelled.is_set)
         else:
             address, token = options.server.address, options.server.token
@@ -142,9 +205,17 @@ class Job:
         self._client = client
         if self._cancelled.is_set():
             raise Cancelled
-        client.wait_until_ready(START_SECONDS)
+        health = client.wait_until_ready(START_SECONDS)
+        kept = None
+        if self._cache is not None and health.model:
+            kept = self._cache.get(answer_key(self.request, health.model, health.version))
+        if kept is not None:
+            self.cached = True
+            return kept
         self._state = JobState.WAITING_FOR_XRAY
         answer = client.xray(self.request)
         if self._cancelled.is_set():
             raise Cancelled
+        if self._cache is not None:
+            self._cache.put(answer_key(self.request, answer.model, answer.version), answer)
         return answer

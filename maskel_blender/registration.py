@@ -6,7 +6,10 @@ import atexit
 
 import bpy
 
-from . import cli, operators, panels, preferences, settings
+from . import cli, compat, handlers, operators, panels, preferences, settings
+from .operators.server import follow_start
+from .operators.setup import follow_installation
+from .panels.freshness import tick
 from .placement import watch
 from .session import SESSION
 from .settings.result import row_property
@@ -23,15 +26,27 @@ def register() -> None:
     bpy.types.Image.maskel = bpy.props.PointerProperty(type=settings.MaskelPicture)
     bpy.types.WindowManager.maskel_result_row = row_property()
     watch.register()
+    folder = compat.user_folder()
+    SESSION.cache.folder = folder / "answers" if folder is not None else None
+    handlers.register()
     _commands.append(bpy.utils.register_cli_command("maskel", cli.run))
     # Blender does not unregister add-ons when it is a Python module; the server would end by itself, but leave its log
-    atexit.register(SESSION.close)
+    atexit.register(_end)
+
+
+def _end() -> None:
+    # handlers that are left at exit hang the 4.5 module
+    handlers.unregister()
+    SESSION.close()
 
 
 def unregister() -> None:
     """Forget it, and end the server."""
-    atexit.unregister(SESSION.close)
-    SESSION.close()
+    atexit.unregister(_end)
+    _end()
+    for timer in (tick, follow_start, follow_installation):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     watch.unregister()

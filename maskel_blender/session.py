@@ -1,12 +1,18 @@
-"""What lives as long as Blender runs: the server process, the job in progress, the last error."""
+"""What lives as long as Blender runs: the server process, the queue of X-rays, the last error."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .backend.monitor import Monitor
 from .backend.process import Backend
+from .client.request import XrayAnswer, XrayRequest
 from .errors import MaskelError
-from .jobs import Job
+from .install.installation import Installation
+from .jobs import Job, JobOptions
+from .queue.cache import ResultCache
+from .queue.job_queue import JobQueue
 from .silhouette.checks import SilhouetteWarning
 
 
@@ -15,22 +21,42 @@ class Session:
     """State behind the panel; never saved."""
 
     backend: Backend = field(default_factory=Backend)
-    job: Job | None = None
+    cache: ResultCache = field(default_factory=ResultCache)
+    queue: JobQueue = field(init=False)
+    monitor: Monitor = field(default_factory=Monitor)
+    installation: Installation | None = None
+    setup_error: MaskelError | None = None
     error: MaskelError | None = None
     message: str = ""
     warnings: tuple[SilhouetteWarning, ...] = ()
     """Of the last silhouette."""
 
+    def __post_init__(self) -> None:
+        """The queue starts its jobs here."""
+        self.queue = JobQueue(self.start_job)
+
     @property
     def busy(self) -> bool:
         """Whether an X-ray is in the making."""
-        return self.job is not None and self.job.running
+        return self.queue.active
+
+    def start_job(
+        self,
+        request: XrayRequest,
+        options: JobOptions,
+        ended: Callable[[Job], None] | None = None,
+        finish: Callable[[XrayAnswer], None] | None = None,
+    ) -> Job:
+        """A job that finds answers of before."""
+        return Job(request, options, self.backend, self.cache, ended, finish)
 
     def close(self) -> None:
-        """End job and server."""
-        if self.job is not None:
-            self.job.cancel()
-            self.job = None
+        """End jobs, installation and server."""
+        self.queue.close()
+        self.monitor.stop()
+        if self.installation is not None:
+            self.installation.cancel()
+            self.installation = None
         self.backend.stop(2.0)
 
 

@@ -41,30 +41,83 @@ def prepare(
     camera: str = "",
     style: str = "dxa",
     size: int = 0,
+    frame: int | None = None,
+    priority: str = "normal",
+    scene: bpy.types.Scene | None = None,
 ) -> Prepared:
     """Take the silhouette and pack the request.
 
     Args:
-        context: Whose scene and view layer count.
+        context: Whose scene counts, unless one is given.
         name: Name of the character.
         objects: Its objects, from `targets`.
         camera: Name of the camera; "" for the scene's own.
         style: Display style.
         size: Longer side of the X-ray in pixels; 0 = as the mask.
+        frame: Which frame; None for the scene's own, which does not change either way.
+        priority: Rank among what the server has to do, one of `client.request.PRIORITIES`.
+        scene: Another scene than the context's.
 
     Raises:
         MaskelError: See `find_camera` and `capture`.
 
     """
-    scene = context.scene
-    silhouette = capture(scene, objects, find_camera(scene, camera), options=silhouette_options(scene))
+    scene = scene or context.scene
+    if frame is None and scene != context.scene:
+        # a render would take the frame of the scene in the window
+        frame = scene.frame_current
+    silhouette = capture(
+        scene, objects, find_camera(scene, camera), options=silhouette_options(scene), frame=frame
+    )
     SESSION.warnings = silhouette.warnings
-    request = XrayRequest(encode_png(silhouette.mask, level=1), style, size)
-    return Prepared(request, silhouette, scene.name, name, scene.frame_current)
+    request = XrayRequest(
+        encode_png(silhouette.mask, level=1), style, size, view=silhouette.side, priority=priority
+    )
+    return Prepared(request, silhouette, scene.name, name, scene.frame_current if frame is None else frame)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is kept of an answer in the file.
+
+    Args:
+        png: The packed layers, or a grey RGBA picture where the answer has none.
+        layers: Whether it is the layers, from which every style is toned.
+    """
+
+    png: bytes
+    layers: bool
+
+
+def picture_of(prepared: Prepared, answer: XrayAnswer) -> Picture:
+    """What is kept of an answer; touches no bpy, so that it may be made on any thread.
+
+    Raises:
+        MaskelError: ``bad_picture``.
+
+    """
+    layers = from_answer(answer.layers, prepared.silhouette.mask)
+    if layers is None:
+        return Picture(styled_png(prepared, answer), False)
+    return Picture(encode(layers), True)
+
+
+def styled_png(prepared: Prepared, answer: XrayAnswer) -> bytes:
+    """The answer in its style with the silhouette as alpha, as an RGBA PNG; touches no bpy.
+
+    Raises:
+        MaskelError: ``bad_picture``.
+
+    """
+    return encode_png(compose(decode_png(answer.image_png), prepared.silhouette.mask), level=1)
 
 
 def place(
-    prepared: Prepared, answer: XrayAnswer, placement: str | None = None, keep: bool | None = None
+    prepared: Prepared,
+    answer: XrayAnswer,
+    placement: str | None = None,
+    keep: bool | None = None,
+    picture: Picture | None = None,
 ) -> bpy.types.Object:
     """Put the answer into the scene.
 
@@ -73,6 +126,7 @@ def place(
         answer: What came.
         placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``; None = as what it replaces is placed, else as the scene's settings say.
         keep: Keep what it would replace as a hidden version; None = as the scene's settings say.
+        picture: Its `picture_of`, if that was made already.
 
     Returns:
         Plane or Empty; of a background the camera.
@@ -85,12 +139,12 @@ def place(
     if scene is None:
         raise MaskelError("scene_gone", f'The scene "{prepared.scene}" is gone.', "Generate the X-ray again.")
     silhouette = prepared.silhouette
-    layers = from_answer(answer.layers, silhouette.mask)
+    picture = picture or picture_of(prepared, answer)
     made = Made(
         Frame(silhouette.view, silhouette.nearest, silhouette.farthest),
         prepared.target,
-        encode(layers) if layers is not None else _grey(answer, silhouette),
-        layers is not None,
+        picture.png,
+        picture.layers,
         prepared.request.style,
         provenance(prepared, answer),
     )
@@ -104,10 +158,6 @@ def place(
     )
 
 
-def _grey(answer: XrayAnswer, silhouette: Silhouette) -> bytes:
-    return encode_png(compose(decode_png(answer.image_png), silhouette.mask), level=1)
-
-
 def provenance(prepared: Prepared, answer: XrayAnswer) -> dict[str, str | int | float]:
     """Custom properties of a result, without the prefix ``maskel_``."""
     values: dict[str, str | int | float] = {
@@ -117,6 +167,7 @@ def provenance(prepared: Prepared, answer: XrayAnswer) -> dict[str, str | int | 
         "target": prepared.target,
         "style": prepared.request.style,
         "size": prepared.request.size,
+        "side": prepared.request.view,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "mask_sha256": prepared.request.mask_sha256,
         "frame": prepared.frame,

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ def test_extension_builds(tmp_path):
     assert result.returncode == 0, result.stdout
     (archive,) = tmp_path.glob("maskel_blender-*.zip")
     assert archive.stem.endswith(maskel_blender.__version__)
+    with zipfile.ZipFile(archive) as content:
+        assert "install/backend.lock" in content.namelist()
 
 
 @pytest.mark.slow
@@ -119,7 +122,7 @@ def test_one_version():
 
 
 def test_pure_parts_never_import_bpy():
-    for folder in ("client", "backend", "style"):
+    for folder in ("client", "backend", "install", "style", "queue"):
         for file in (REPOSITORY / "maskel_blender" / folder).glob("*.py"):
             assert "import bpy" not in file.read_text(encoding="utf-8"), file
     for file in (

@@ -34,22 +34,28 @@ def find_tool(blender: str | None) -> list[str]:
     return [found, "--command", "extension"]
 
 
-def stage(folder: Path) -> str:
-    """Copy what belongs into the extension to an empty folder; returns the version."""
+def stage(folder: Path, backend: Path | None = None) -> str:
+    """Copy what belongs into the extension to an empty folder, with the back end's wheel if given; returns the version."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(
         REPOSITORY / "maskel_blender", folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
     )
     for name in ("blender_manifest.toml", "LICENSE"):
         shutil.copy2(REPOSITORY / name, folder / name)
+    # the versions that were tested: the first-time set-up installs these
+    shutil.copy2(REPOSITORY / "requirements" / "demo.lock", folder / "install" / "backend.lock")
+    if backend is not None:
+        shutil.copy2(backend, folder / "install" / backend.name)
     with (folder / "blender_manifest.toml").open("rb") as manifest:
         return str(tomllib.load(manifest)["version"])
 
 
-def build(blender: str | None = None, output: Path = REPOSITORY / "dist") -> Path:
+def build(
+    blender: str | None = None, output: Path = REPOSITORY / "dist", backend: Path | None = None
+) -> Path:
     """Validate and build; returns the zip. Raises CalledProcessError if Blender's tool is not content."""
     staged = REPOSITORY / "build" / "extension"
-    version = stage(staged)
+    version = stage(staged, backend)
     output.mkdir(parents=True, exist_ok=True)
     archive = output / f"maskel_blender-{version}.zip"
     tool = find_tool(blender)
@@ -70,9 +76,12 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "dist", metavar="DIR", help="where the zip goes"
     )
+    parser.add_argument(
+        "--backend", type=Path, metavar="WHEEL", help="wheel of maskel that the set-up installs from"
+    )
     options = parser.parse_args()
     try:
-        print(build(options.blender, options.output))
+        print(build(options.blender, options.output, options.backend))
     except subprocess.CalledProcessError as error:
         print(f"extension: Blender's tool ended with status {error.returncode}", file=sys.stderr)
         return 1

@@ -23,21 +23,34 @@ class RunningServer:
 
 @dataclass(frozen=True)
 class OwnServer:
-    """A server to start as a child; `command` is the program and its first arguments."""
+    """A server to start as a child.
+
+    Args:
+        command: The program and its first arguments; empty if none is installed.
+        published: File of a server that the user runs, to be used instead if it fits; None looks for none.
+    """
 
     command: tuple[str, ...]
+    published: Path | None = None
 
 
 def choose_server(
-    environment: Mapping[str, str], address: str = "", token_file: str = "", command: str = ""
+    environment: Mapping[str, str],
+    address: str = "",
+    token_file: str = "",
+    command: str = "",
+    installed: tuple[str, ...] = (),
+    published: Path | None = None,
 ) -> RunningServer | OwnServer:
-    """Decide; the environment wins over the preferences, a running server over one to start.
+    """Decide; the environment wins over the preferences, a running server over one to start, a named over a found one.
 
     Args:
         environment: Looked at for MASKEL_SERVER, MASKEL_TOKEN_FILE, MASKEL_COMMAND, PATH.
         address: Preference: address of a running server, "" for none.
         token_file: Preference: file with its token.
         command: Preference: the `maskel` executable.
+        installed: Command of the back end that the add-on has installed; empty if it has not.
+        published: File that a server of the user's would have published.
 
     Raises:
         BackendError: ``maskel_not_found``.
@@ -55,14 +68,22 @@ def choose_server(
         return RunningServer(parse_address(address), read_token(token_path))
     if command.strip():
         return OwnServer(_split(command, environment, "the add-on's preferences"))
-    found = shutil.which("maskel", path=environment.get("PATH", ""))
-    if found is None:
-        raise BackendError(
-            "maskel_not_found",
-            "The maskel program was not found.",
-            "Install the maskel package, then name its maskel program in the add-on's preferences.",
-        )
-    return OwnServer((found,))
+    found = published if published is not None and published.is_file() else None
+    if not installed:
+        program = shutil.which("maskel", path=environment.get("PATH", ""))
+        installed = (program,) if program is not None else ()
+    if not installed and found is None:
+        raise not_found()
+    return OwnServer(installed, found)
+
+
+def not_found() -> BackendError:
+    """There is no program to start."""
+    return BackendError(
+        "maskel_not_found",
+        "The back end is not installed.",
+        "Install it in the add-on's preferences, or name an existing maskel program there.",
+    )
 
 
 def read_token(path: str) -> str:

@@ -17,7 +17,8 @@ from typing import IO
 
 from ..client.address import Address, parse_address
 from ..errors import BackendError, MaskelError
-from .command import read_token
+from .command import not_found, read_token
+from .published import adopt
 
 STOP_SECONDS = 5.0
 _LOG_LINES = 6
@@ -45,6 +46,9 @@ class Backend:
         self._address: Address | None = None
         self._token = ""
         self._failure: MaskelError | None = None
+        self._adopted = False
+        # counts starts and stops, so that a slow start notices that it is not wanted any more
+        self._turn = 0
 
     @property
     def state(self) -> ServerState:
@@ -70,26 +74,71 @@ class Backend:
         with self._lock:
             return self._folder / "server.log" if self._folder is not None else None
 
-    def start(self, command: tuple[str, ...]) -> None:
-        """Start the server unless it runs; returns at once.
+    @property
+    def adopted(self) -> bool:
+        """Whether the server was started by somebody else, who is also the one to stop it."""
+        with self._lock:
+            return self._adopted
+
+    @property
+    def endpoint(self) -> tuple[Address, str] | None:
+        """Address and token of a server that is ready."""
+        with self._lock:
+            if self.state is ServerState.READY and self._address is not None:
+                return self._address, self._token
+            return None
+
+    def start(self, command: tuple[str, ...], published: Path | None = None) -> None:
+        """Start the server unless it runs, or adopt one; returns at once.
 
         Args:
-            command: The `maskel` program and its first arguments.
+            command: The `maskel` program and its first arguments; empty if there is none to start.
+            published: File of a server that the user runs; one that fits is used instead of one of our own.
 
         Raises:
-            BackendError: ``maskel_not_found``, ``cannot_start``.
+            BackendError: ``maskel_not_found``, ``cannot_start``; with `published` they come from `wait_ready`.
 
         """
         with self._lock:
             if self.state in (ServerState.STARTING, ServerState.READY):
                 return
+            self._failure = None
+            self._turn += 1
+            if published is None:
+                self._launch(command)
+                return
+            self._set(ServerState.STARTING)
+            work = (command, published, self._turn)
+        threading.Thread(target=self._adopt, args=work, name="maskel-adopt", daemon=True).start()
+
+    def _adopt(self, command: tuple[str, ...], published: Path, turn: int) -> None:
+        """Runs on its own thread, for it asks the server."""
+        found = adopt(published)
+        with self._lock:
+            if self._turn != turn:
+                return
+            if found is not None:
+                self._address, self._token = found
+                self._adopted = True
+                self._set(ServerState.READY)
+                return
+            # the failure is kept for who waits
+            with contextlib.suppress(MaskelError):
+                self._launch(command)
+
+    def _launch(self, command: tuple[str, ...]) -> None:
+        with self._lock:
             self._forget_folder()
-            # private to the user, and one for each Blender that runs
-            folder = Path(tempfile.mkdtemp(prefix="maskel-"))
-            self._folder = folder
-            arguments = [*command, "serve", "--port", "0", "--token-file", str(folder / "token")]
-            arguments += ["--publish", str(folder / "server.json"), "--exit-with-parent"]
+            if not command:
+                self._failure = not_found()
+                self._set(ServerState.NOT_FOUND)
+                raise self._failure
             try:
+                # private to the user, and one for each Blender that runs
+                folder = Path(tempfile.mkdtemp(prefix="maskel-"))
+                self._folder = folder
+                arguments = [*command, "serve", "--port", "0", "--token-file", str(folder / "token")]
+                arguments += ["--publish", str(folder / "server.json"), "--exit-with-parent"]
                 with (folder / "server.log").open("ab") as log:
                     process = subprocess.Popen(
                         arguments,
@@ -152,17 +201,27 @@ class Backend:
             if self._state is ServerState.READY and self._address is not None:
                 return self._address, self._token
             raise self._failure or BackendError(
-                "server_stopped", "The server was stopped.", "Press Generate X-ray to start it again."
+                "server_stopped", "The server was stopped.", "Press Start Server to start it again."
             )
 
+    def lost(self) -> bool:
+        """Told by who found that the server does not answer; whether `start` would start another."""
+        with self._lock:
+            if self._adopted:
+                self._let_go()
+            return self.state not in (ServerState.STARTING, ServerState.READY)
+
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End the server: close its stdin, wait, and only then use force."""
+        """End the server: close its stdin, wait, and only then use force. One that was adopted is only let go."""
         with self._lock:
             process, self._process = self._process, None
+            # one that starts has no work to lose, and may not look at its stdin yet
+            gentle = self._state is not ServerState.STARTING
             self._failure = None
-            self._set(ServerState.STOPPED)
+            self._turn += 1
+            self._let_go()
         if process is not None:
-            _end(process, seconds)
+            _end(process, seconds, gentle)
         with self._lock:
             if self._process is None:
                 self._forget_folder()
@@ -217,6 +276,10 @@ class Backend:
         self._failure = BackendError(code, message, f"Look at its log: {self.log_file}; then start it again.")
         self._set(ServerState.FAILED)
 
+    def _let_go(self) -> None:
+        self._adopted, self._address, self._token = False, None, ""
+        self._set(ServerState.STOPPED)
+
     def _set(self, state: ServerState) -> None:
         with self._changed:
             self._state = state
@@ -233,7 +296,7 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
 
 
-def _end(process: subprocess.Popen[str], seconds: float) -> None:
+def _end(process: subprocess.Popen[str], seconds: float, gentle: bool = True) -> None:
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
@@ -241,7 +304,7 @@ def _end(process: subprocess.Popen[str], seconds: float) -> None:
         if force is not None:
             force()
         try:
-            process.wait(seconds)
+            process.wait(min(seconds, 0.3) if force is None and not gentle else seconds)
         except subprocess.TimeoutExpired:
             continue
         return

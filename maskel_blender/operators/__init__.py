@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import character, generate, presets, results, server, views
+from . import character, generate, presets, preview, queue, results, server, setup, views
 
 CLASSES = (
     *character.CLASSES,
@@ -10,5 +10,8 @@ CLASSES = (
     *generate.CLASSES,
     *results.CLASSES,
     *presets.CLASSES,
+    *queue.CLASSES,
+    *preview.CLASSES,
     *server.CLASSES,
+    *setup.CLASSES,
 )

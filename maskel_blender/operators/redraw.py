@@ -11,3 +11,16 @@ def redraw(context: bpy.types.Context) -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
+
+
+def redraw_sidebars(context: bpy.types.Context) -> None:
+    """Redraw only what shows the server: sidebars of 3D viewports, and the preferences; not the viewports themselves."""
+    manager = getattr(context, "window_manager", None)
+    for window in manager.windows if manager is not None else ():
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+            elif area.type == "PREFERENCES":
+                area.tag_redraw()

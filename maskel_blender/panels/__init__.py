@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import character, history, main, result, server, views
+from . import character, frames, history, main, preview, queue, result, server, views
 
 CLASSES = (
     *main.CLASSES,
@@ -10,5 +10,8 @@ CLASSES = (
     *views.CLASSES,
     *result.CLASSES,
     *history.CLASSES,
+    *frames.CLASSES,
+    *queue.CLASSES,
+    *preview.CLASSES,
     *server.CLASSES,
 )

@@ -41,10 +41,7 @@ class MASKEL_PT_character(bpy.types.Panel):
         layout = self.layout
         settings = context.scene.maskel
         character = settings.character
-        if SESSION.busy:
-            layout.label(text="Locked while an X-ray is made", icon="LOCKED")
         column = layout.column()
-        column.enabled = not SESSION.busy
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings, "target")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..queue.entry import EntryState
 from ..session import SESSION
 from .messages import error_box
 
@@ -24,24 +25,53 @@ class MASKEL_PT_main(bpy.types.Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.enabled = not SESSION.busy
         column.prop(settings, "size")
-        job = SESSION.job
-        if job is not None and job.running:
-            layout.progress(factor=job.progress, text=f"{job.state.value}, {job.seconds:.0f} s")
-            layout.operator("maskel.cancel", icon="CANCEL")
-        else:
-            row = layout.row()
-            row.scale_y = 1.5
-            row.operator_context = "INVOKE_DEFAULT"
-            button = row.operator("maskel.generate", icon="ARMATURE_DATA")
-            button.target, button.style, button.size = settings.target, settings.style, settings.size
-            button.camera = settings.camera.name if settings.camera else ""
-            button.collection = settings.collection.name if settings.collection else ""
+        _button(layout, settings)
+        if SESSION.busy:
+            progress(layout)
         if SESSION.error is not None:
             error_box(layout, context, SESSION.error)
+            if any(entry.state is EntryState.FAILED for entry in SESSION.queue.entries):
+                layout.operator("maskel.retry", icon="FILE_REFRESH")
         elif SESSION.message:
             layout.label(text=SESSION.message, icon="CHECKMARK")
+
+
+def _button(layout: bpy.types.UILayout, settings) -> None:
+    row = layout.row()
+    row.scale_y = 1.5
+    row.operator_context = "INVOKE_DEFAULT"
+    frames = settings.frames
+    one = settings.views.source == "ACTIVE"
+    text = "Generate Frames" if frames.use_range else "Generate X-ray" if one else "Generate X-rays"
+    button = row.operator("maskel.generate", text=text, icon="ARMATURE_DATA")
+    button.target, button.style, button.size = settings.target, settings.style, settings.size
+    button.camera = settings.camera.name if settings.camera else ""
+    button.collection = settings.collection.name if settings.collection else ""
+    button.chosen = not one
+    button.frames, button.folder = frames.use_range, frames.folder
+    button.frame_start, button.frame_end, button.frame_step = frames.start, frames.end, frames.step
+
+
+def progress(layout: bpy.types.UILayout) -> None:
+    """How far the queue is, what is left, and the button that ends it."""
+    summary = SESSION.queue.summary()
+    if summary.total == 1:
+        text = next((entry.words for entry in SESSION.queue.entries if entry.pending), "Placing")
+    else:
+        text = f"{summary.made} of {summary.total}"
+    if summary.seconds_left:
+        text += f", {duration(summary.seconds_left)} left"
+    layout.progress(factor=summary.progress, text=text)
+    layout.operator("maskel.cancel", text="Cancel" if summary.total == 1 else "Cancel All", icon="CANCEL")
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 8 s, 3 min, 2 h 5 min."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 CLASSES = (MASKEL_PT_main,)

@@ -13,12 +13,14 @@ from ..silhouette.checks import SilhouetteWarning
 def error_box(
     layout: bpy.types.UILayout, context: bpy.types.Context, error: MaskelError | SilhouetteWarning
 ) -> None:
-    """Wrapped to the region's width: the message, then the fix."""
+    """Wrapped to the region's width: the message, the fix, and the button that does it."""
     box = layout.box()
-    width = _columns(context)
-    for text, icon in ((error.message, "ERROR"), (error.fix, "TOOL_SETTINGS")):
-        for number, line in enumerate(textwrap.wrap(text, width)):
-            box.label(text=line, icon=icon if number == 0 else "BLANK1")
+    wrapped(box, context, error.message, "ERROR")
+    wrapped(box, context, error.fix, "TOOL_SETTINGS")
+    if isinstance(error, MaskelError) and error.action is not None:
+        button = box.operator(error.action.operator, text=error.action.label)
+        for name, value in error.action.properties.items():
+            setattr(button, name, value)
 
 
 def explained_button(layout: bpy.types.UILayout, operator: type[bpy.types.Operator], icon: str) -> None:
@@ -30,12 +32,14 @@ def explained_button(layout: bpy.types.UILayout, operator: type[bpy.types.Operat
 
 
 def hint(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "INFO") -> None:
-    """Why something is grey, or what is to be known, wrapped to the region's width."""
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text, _columns(context))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+    """Why something is grey, or what is to be known."""
+    wrapped(layout.column(align=True), context, text, icon)
 
 
-def _columns(context: bpy.types.Context) -> int:
+def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """A text in as many lines as it needs at the region's width."""
     scale = context.preferences.system.ui_scale
-    return max(int(context.region.width / (7.5 * scale)) - 6, 16) if context.region else 40
+    width = max(int(context.region.width / (7.5 * scale)) - 6, 16) if context.region else 40
+    blank = "NONE" if icon == "NONE" else "BLANK1"
+    for number, line in enumerate(textwrap.wrap(text, width)):
+        layout.label(text=line, icon=icon if number == 0 else blank)

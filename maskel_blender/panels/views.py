@@ -6,7 +6,6 @@ import bpy
 
 from .. import compat
 from ..operators.views import MASKEL_OT_cameras_add, MASKEL_OT_rigging_remove
-from ..session import SESSION
 from ..views import rigging
 from .messages import explained_button
 
@@ -41,10 +40,7 @@ class MASKEL_PT_views(bpy.types.Panel):
         layout = self.layout
         scene, settings = context.scene, context.scene.maskel
         views = settings.views
-        if SESSION.busy:
-            layout.label(text="Locked while an X-ray is made", icon="LOCKED")
         column = layout.column()
-        column.enabled = not SESSION.busy
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(views, "source")

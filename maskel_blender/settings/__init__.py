@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import character, result, scene, views
+from . import character, frames, result, scene, views
 from .result import MaskelPicture
 from .scene import MaskelSettings
 
@@ -10,6 +10,7 @@ CLASSES = (
     *character.CLASSES,
     *views.CLASSES,
     *result.CLASSES,
+    *frames.CLASSES,
     *scene.CLASSES,
 )
 

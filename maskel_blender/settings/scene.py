@@ -7,6 +7,7 @@ import bpy
 from .. import compat
 from .character import CharacterSettings
 from .choices import STYLES, TARGETS
+from .frames import FrameSettings
 from .result import MaskelResultSettings
 from .views import ViewSettings
 
@@ -20,6 +21,7 @@ class MaskelSettings(bpy.types.PropertyGroup):
 
     character: bpy.props.PointerProperty(type=CharacterSettings)
     views: bpy.props.PointerProperty(type=ViewSettings)
+    frames: bpy.props.PointerProperty(type=FrameSettings)
     target: bpy.props.EnumProperty(
         name="Character", items=TARGETS, description="What the silhouette is taken of"
     )

@@ -45,7 +45,7 @@ def find_camera(scene: bpy.types.Scene, name: str = "") -> bpy.types.Object:
 
 
 def camera_view(
-    scene: bpy.types.Scene, camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph
+    scene: bpy.types.Scene, camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, longest: int = 0
 ) -> CameraView:
     """The camera with the render settings of a scene.
 
@@ -53,6 +53,7 @@ def camera_view(
         scene: The scene whose resolution, pixel aspect and render border count.
         camera: The camera object.
         depsgraph: A graph that evaluates the camera.
+        longest: Pixels of the frame's longer side at most, for a coarser picture of the same; 0 for the render's size.
 
     """
     render = scene.render
@@ -62,6 +63,9 @@ def camera_view(
         depsgraph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
     )
     evaluated = camera.evaluated_get(depsgraph)
+    if 0 < longest < max(width, height):
+        shrink = longest / max(width, height)
+        width, height = max(round(width * shrink), 1), max(round(height * shrink), 1)
     region = Region(0, 0, width, height)
     if render.use_border:
         region = Region(

@@ -48,6 +48,9 @@ def capture(
     camera: bpy.types.Object,
     samples: int = 5,
     options: SilhouetteOptions = DEFAULT_OPTIONS,
+    frame: int | None = None,
+    longest: int = 0,
+    look: CameraView | None = None,
 ) -> Silhouette:
     """Silhouette of objects as a render of the scene would show them alone.
 
@@ -57,6 +60,9 @@ def capture(
         camera: A perspective or orthographic camera.
         samples: Samples along each side of a pixel; 1 gives hard edges.
         options: What does not count, holes, and the side that is seen.
+        frame: Which frame; None for the scene's own.
+        longest: Pixels of the picture's longer side at most; 0 for the render's size.
+        look: Seen by this instead of the camera, e.g. as the viewport does.
 
     Raises:
         SilhouetteError: ``nothing_rendered`` (all hidden, or without surface), ``not_in_view``, ``render_busy``.
@@ -66,9 +72,15 @@ def capture(
 
     def visit(depsgraph: bpy.types.Depsgraph) -> None:
         facing = character_facing(objects, depsgraph) if options.side == "auto" else None
-        found.append((camera_view(scene, camera, depsgraph), collect(depsgraph, options.left_out), facing))
+        found.append(
+            (
+                look or camera_view(scene, camera, depsgraph, longest),
+                collect(depsgraph, options.left_out),
+                facing,
+            )
+        )
 
-    in_render_mode(scene, objects, camera, visit)
+    in_render_mode(scene, objects, camera, visit, frame)
     view, parts, facing = found[0]
     if not parts:
         raise SilhouetteError(

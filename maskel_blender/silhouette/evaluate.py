@@ -57,12 +57,16 @@ class _SilhouetteEngine(bpy.types.RenderEngine):
     bl_use_preview = False
 
     visit: ClassVar[Callable[[bpy.types.Depsgraph], None] | None] = None
+    frame: ClassVar[int | None] = None
     failure: ClassVar[Exception | None] = None
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         # Blender prints what a callback raises and goes on; keep it for the caller
         cls = type(self)
         try:
+            if cls.frame is not None:
+                # the operator renders the frame of the window's scene; this graph is its own, so that one stays as it is
+                self.frame_set(cls.frame, 0.0)
             if cls.visit is not None:
                 cls.visit(depsgraph)
         except Exception as error:
@@ -74,6 +78,7 @@ def in_render_mode(
     objects: Sequence[bpy.types.Object],
     camera: bpy.types.Object,
     visit: Callable[[bpy.types.Depsgraph], None],
+    frame: int | None = None,
 ) -> None:
     """Call `visit` with a dependency graph in render mode that holds the objects and the camera.
 
@@ -82,6 +87,7 @@ def in_render_mode(
         objects: Objects to evaluate; their armatures and other dependencies come along unseen.
         camera: The camera object.
         visit: Called once, synchronously; the graph is gone afterwards, so it must copy what it wants to keep.
+        frame: Frame to evaluate; None for the scene's own, which stays where it is either way.
 
     Raises:
         SilhouetteError: ``render_busy`` if Blender refuses to render now; else what `visit` raised.
@@ -96,6 +102,7 @@ def in_render_mode(
         visit(depsgraph)
 
     _SilhouetteEngine.visit, _SilhouetteEngine.failure = staticmethod(once), None
+    _SilhouetteEngine.frame = frame
     # registered for this moment only: nobody can choose it, and a class left registered at exit hangs the 4.5 module
     bpy.utils.register_class(_SilhouetteEngine)
     try:

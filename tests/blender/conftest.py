@@ -20,6 +20,9 @@ def scene():
     made = bench.empty_scene()
     maskel_blender.register()
     SESSION.error, SESSION.message = None, ""
+    SESSION.cache.folder = None
+    SESSION.cache.clear()
+    SESSION.queue.busy_seconds = 0.02
     yield made
     maskel_blender.unregister()
 

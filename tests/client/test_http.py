@@ -25,6 +25,13 @@ def server():
         yield running
 
 
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
 def client_for(server, token="fake-token", **options):
     return HttpClient(parse_address(server.url), token, **options)
 
@@ -57,8 +64,95 @@ def test_mask_goes_and_picture_comes(server):
 
 
 def test_request_survives_text():
-    assert XrayRequest.from_json(REQUEST.to_json()) == REQUEST
-    assert "size" not in XrayRequest(b"").fields()
+    again = XrayRequest.from_json(REQUEST.to_json())
+    assert again == REQUEST
+    assert again.job == REQUEST.job, "the work goes on under the same name after a restart"
+    assert not {"size", "priority"} & set(XrayRequest(b"").fields())
+    assert XrayRequest(b"", priority="batch").fields()["priority"] == "batch"
+    assert XrayRequest(b"").job != XrayRequest(b"").job
+
+
+def test_a_lost_answer_is_asked_for_again_and_the_work_done_once(server):
+    server.faults = Faults(lost_answers=2)
+    assert client_for(server).xray(REQUEST).model == "fake"
+    assert server.jobs == [REQUEST.job] * 3
+    assert server.runs == 1
+
+
+def test_attempts_are_bounded(server):
+    server.faults = Faults(truncate=True)
+    assert code_of(lambda: client_for(server).xray(REQUEST)) == "connection_lost"
+    assert len(server.jobs) == 4
+    assert server.runs == 1
+
+
+def test_a_busy_server_is_waited_for(server):
+    server.faults = Faults(busy_calls=1)
+    assert client_for(server).xray(REQUEST).model == "fake"
+    server.faults = Faults(busy_calls=100)
+    began = time.monotonic()
+    assert code_of(lambda: client_for(server, timeout=0.5).xray(REQUEST)) == "busy"
+    assert time.monotonic() - began < 2.0
+
+
+def test_what_nobody_waits_for_any_more_is_taken_back(server):
+    server.faults = Faults(delay=30.0)
+    client = client_for(server)
+    threading.Thread(target=lambda: (until(lambda: server.running), client.abort())).start()
+    assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+    until(lambda: server.taken_back)
+    assert server.taken_back == [REQUEST.job]
+    assert code_of(lambda: client_for(server, timeout=0.3).xray(REQUEST)) == "timeout"
+    assert server.taken_back == [REQUEST.job] * 2
+
+
+def test_cancelling_ends_the_wait_for_a_busy_server(server):
+    server.faults = Faults(busy_calls=100)
+    client = client_for(server)
+    threading.Thread(target=lambda: (until(lambda: server.calls), client.abort())).start()
+    assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+
+
+@pytest.mark.parametrize(("api", "oldest"), [(3, 1), (1, 1), (1, 0)])
+def test_versions_that_understand_each_other(server, api, oldest):
+    server.faults = Faults(api=api, api_min=oldest)
+    assert client_for(server).wait_until_ready(1.0).api_min == oldest
+
+
+@pytest.mark.parametrize(
+    ("api", "oldest", "side"),
+    [(0, None, "back end"), (0, 0, "back end"), (3, 2, "add-on"), (2, None, "add-on")],
+)
+def test_the_older_side_is_named(server, api, oldest, side):
+    server.faults = Faults(api=api, api_min=oldest)
+    with pytest.raises(ClientError) as caught:
+        client_for(server).wait_until_ready(1.0)
+    assert caught.value.code == "version_mismatch"
+    assert caught.value.fix.startswith(f"Update the {side}")
+    assert caught.value.action.operator == "maskel.setup_open"
+
+
+def test_an_idle_server_is_ready_and_a_draining_one_waited_for(server):
+    server.faults = Faults(status="idle")
+    assert client_for(server).wait_until_ready(1.0).status == "idle"
+    server.faults = Faults(starting_calls=2, starting_status="draining")
+    assert client_for(server).wait_until_ready(5.0).status == "ready"
+
+
+def test_status_and_memory(server):
+    client = client_for(server)
+    told = client.status()
+    assert (told.health.status, told.memory_bytes, told.device_memory_bytes) == ("ready", 300_000_000, None)
+    assert (told.waiting, told.running) == (0, 0)
+    client.free_memory()
+    assert client.status().health.status == "idle"
+
+
+def test_a_server_without_those_calls(server):
+    server.faults = Faults(knows_status=False)
+    told = client_for(server).status()
+    assert (told.health.status, told.memory_bytes) == ("ready", None)
+    assert code_of(client_for(server).free_memory) == "cannot_free"
 
 
 def test_proxies_are_never_asked(server, monkeypatch):

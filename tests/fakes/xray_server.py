@@ -11,9 +11,9 @@ import base64
 import json
 import os
 import secrets
+import socket
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -27,6 +27,7 @@ import numpy as np
 from maskel_blender.client.png import decode_png, encode_png
 
 MODEL, VERSION = "fake", "9.9.9"
+NOT_FOUND = {"code": "not_found", "message": "No such call.", "fix": "Check the path."}
 SCALE = 1e-4
 
 
@@ -51,6 +52,12 @@ class Faults:
     starting_calls: int = 0
     familiarity: float | None = 0.9
     without_layers: bool = False
+    starting_status: str = "starting"
+    api_min: int | None = None
+    lost_answers: int = 0
+    busy_calls: int = 0
+    knows_status: bool = True
+    crash_note: Path | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,32 +69,54 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         faults = self.server.faults
         self.server.calls.append(self.path)
-        if self.path != "/v1/health":
-            return self._json(
-                404, {"code": "not_found", "message": "No such call.", "fix": "Check the path."}
-            )
+        if self.path not in ("/v1/health", "/v1/status") or (
+            self.path == "/v1/status" and not faults.knows_status
+        ):
+            return self._json(404, NOT_FOUND)
         status = faults.status
         if faults.starting_calls > 0:
             faults.starting_calls -= 1
-            status = "starting"
-        return self._json(
-            200,
-            {
-                "status": status,
-                "name": faults.name,
-                "version": VERSION,
-                "api": faults.api,
-                "model": MODEL,
-                "device": "cpu",
-            },
-        )
+            status = faults.starting_status
+        values = {
+            "status": status,
+            "name": faults.name,
+            "version": VERSION,
+            "api": faults.api,
+            "model": MODEL,
+            "device": "cpu",
+        }
+        if faults.api_min is not None:
+            values["api_min"] = faults.api_min
+        if self.path == "/v1/status":
+            values |= {
+                "memory_bytes": 300_000_000,
+                "device_memory_bytes": None,
+                "queue": {"waiting": 0, "running": self.server.running, "limit": 8},
+            }
+        return self._json(200, values)
+
+    def do_DELETE(self):
+        self.server.calls.append(self.path)
+        self.server.taken_back.append(self.path.rsplit("/", 1)[-1])
+        return self._json(200, {"id": self.server.taken_back[-1], "status": "cancelled"})
 
     def do_POST(self):
         faults = self.server.faults
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.calls.append(self.path)
+        if self.path == "/v1/memory/free":
+            if not faults.knows_status:
+                return self._json(404, NOT_FOUND)
+            faults.status = "idle"
+            return self._json(200, {"status": "idle", "memory_bytes": 100_000_000})
+        if faults.busy_calls > 0:
+            faults.busy_calls -= 1
+            busy = {"code": "busy", "message": "Others wait.", "fix": "Try again."}
+            return self._send(429, "application/json", json.dumps(busy).encode(), {"Retry-After": "1"})
         if faults.delay:
-            time.sleep(faults.delay)
+            self.server.running += 1
+            self.server.released.wait(faults.delay)
+            self.server.running -= 1
         if faults.raw:
             return self._send(faults.raw[0], faults.raw[1], faults.raw[2])
         if faults.error:
@@ -103,18 +132,37 @@ class Handler(BaseHTTPRequestHandler):
             for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
         }
         self.server.forms.append(form)
-        mask = decode_png(form["mask"])
-        if not mask.any():
-            return self._json(
-                422, {"code": "empty_mask", "message": "The mask is empty.", "fix": "Send a silhouette."}
-            )
+        job = self.headers.get("X-MaSkel-Job", "")
+        self.server.jobs.append(job)
+        answer = self.server.answers.get(job)
+        if answer is None:
+            self.server.runs += 1
+            mask = decode_png(form["mask"])
+            if not mask.any():
+                return self._json(
+                    422, {"code": "empty_mask", "message": "The mask is empty.", "fix": "Send a silhouette."}
+                )
+            answer = self._answer(mask, form)
+            if job:
+                self.server.answers[job] = answer
+        if faults.crash_note is not None and not faults.crash_note.exists():
+            faults.crash_note.write_text(job)
+            os._exit(9)
+        if faults.lost_answers > 0:
+            faults.lost_answers -= 1
+            return self.connection.shutdown(socket.SHUT_RDWR)
+        return self._send(200, *answer)
+
+    def _answer(self, mask, form):
+        """Content type and body."""
+        faults = self.server.faults
         xray = (mask * 0.6).astype("uint8")
-        if b"size" in form or "size" in form:
+        if "size" in form:
             step = max(1, round(max(mask.shape) / int(form["size"])))
             times = max(1, int(form["size"]) // max(mask.shape))
             xray = xray[::step, ::step].repeat(times, 0).repeat(times, 1)
         if form.get("format") != b"json":
-            return self._send(200, "image/png", encode_png(xray))
+            return "image/png", encode_png(xray)
         bone, soft = layers_of(xray)
         answer = {
             "model": MODEL,
@@ -130,18 +178,20 @@ class Handler(BaseHTTPRequestHandler):
         }
         if faults.without_layers:
             del answer["layers"]
-        return self._json(200, answer)
+        return "application/json", json.dumps(answer).encode()
 
     def _json(self, status, values):
         self._send(status, "application/json", json.dumps(values).encode())
 
-    def _send(self, status, kind, body):
+    def _send(self, status, kind, body, headers=None):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-MaSkel-Model", MODEL)
         self.send_header("X-MaSkel-Version", VERSION)
         self.send_header("X-MaSkel-Seconds", "0.01")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if self.server.faults.truncate else body)
 
@@ -155,6 +205,12 @@ class FakeServer(ThreadingHTTPServer):
         self.faults = faults or Faults()
         self.calls: list[str] = []
         self.forms: list[dict[str, bytes]] = []
+        self.jobs: list[str] = []
+        self.answers: dict[str, bytes] = {}
+        self.runs = 0
+        self.running = 0
+        self.taken_back: list[str] = []
+        self.released = threading.Event()
 
     @property
     def url(self) -> str:
@@ -165,6 +221,7 @@ class FakeServer(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_args):
+        self.released.set()
         self.shutdown()
         self.server_close()
 
@@ -184,9 +241,13 @@ def main() -> int:
     if fault == "hangs":
         sys.stdin.read()
         return 0
+    if fault == "hangs deaf":
+        threading.Event().wait()
     token = secrets.token_hex(8)
     options.token_file.write_text(token)
     faults = Faults(delay=float(fault.removeprefix("slow "))) if fault.startswith("slow ") else Faults()
+    if fault.startswith("crashes once "):
+        faults = Faults(crash_note=Path(fault.removeprefix("crashes once ")))
     with FakeServer(token, faults, options.port) as server:
         ready = {"event": "ready", "url": server.url, "pid": os.getpid(), "version": VERSION, "api": 1}
         options.publish.write_text(json.dumps(ready | {"token_file": str(options.token_file)}))

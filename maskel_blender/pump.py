@@ -1,0 +1,326 @@
+"""Drives the queue on Blender's main thread: takes silhouettes, places results, never waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import bpy
+
+from . import compat, workflow
+from .client.request import XrayAnswer
+from .errors import MaskelError
+from .orders import Order, Shot
+from .queue.entry import Entry, EntryState
+from .queue.job_queue import JobQueue
+from .queue.keys import answer_key
+from .sequence.files import SequenceFiles
+from .sequence.plane import place_sequence
+from .sequence.pose import FrameView
+from .session import SESSION
+from .views import choice
+
+BUDGET_SECONDS = 0.02
+"""For placing results in one tick; at least one is placed."""
+
+_SOON, _LATER = 0.01, 0.1
+_REDRAW_SECONDS = 0.5
+_POLL_SECONDS = 0.2
+
+
+class Pump:
+    """Only used on the main thread.
+
+    Args:
+        queue: What is to be made.
+        background: More to do each tick; returns whether there is more to come. Live preview hangs here.
+    """
+
+    def __init__(self, queue: JobQueue, background: Callable[[], bool] = lambda: False) -> None:
+        self._queue = queue
+        self.background = background
+        self.orders: list[Order] = []
+        self._with_failures: list[Order] = []
+        self.timer = self._on_timer
+        """What Blender calls; kept, for it knows a timer by identity."""
+        self._drawn = 0.0
+        self._states: list[EntryState] = []
+
+    def submit(self, order: Order) -> None:
+        """Take an order; returns at once."""
+        if not self._queue.active:
+            self._with_failures.clear()
+        label = f"{order.target}, {{}}"
+        for shot in order.shots:
+            name = label.format(shot.camera if shot.frame is None else f"{shot.camera}, frame {shot.frame}")
+            order.entries.append(self._queue.add(name, order.options, order.id, shot))
+        self.orders.append(order)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have Blender call the pump until there is nothing more to do."""
+        if not compat.waits_for_results() and not bpy.app.timers.is_registered(self.timer):
+            bpy.app.timers.register(self.timer, first_interval=_SOON)
+
+    def run(self, order: Order, seconds: float) -> None:
+        """Make an order and wait for it, for scripts and background mode.
+
+        Args:
+            order: Taken before.
+            seconds: At most this long for each X-ray.
+
+        Raises:
+            MaskelError: The first failure, or ``timeout``; what was made is placed nevertheless.
+
+        """
+        end = time.monotonic() + seconds * max(len(order.entries), 1)
+        while order in self.orders:
+            if time.monotonic() > end:
+                self._queue.cancel(group=order.id)
+                self._finish(order)
+                raise MaskelError(
+                    "timeout",
+                    f"The X-rays were not made within {end - order.began:.0f} s.",
+                    "Raise the timeout, or look at the server's log.",
+                )
+            if not self.tick():
+                self._queue.wait_change(_POLL_SECONDS)
+        for entry in order.entries:
+            if entry.error is not None:
+                raise entry.error
+
+    def retry(self, number: int | None = None) -> None:
+        """Make again what failed: one X-ray by its number in the queue, or all."""
+        for order in list(self._with_failures):
+            failed = [entry.id for entry in order.entries if entry.state is EntryState.FAILED]
+            if number is None or number in failed:
+                self._with_failures.remove(order)
+                order.began = time.monotonic()
+                self.orders.append(order)
+        self._queue.retry(number)
+        self.wake()
+
+    def clear(self) -> None:
+        """Forget everything: another file is loaded, or the add-on is disabled."""
+        self._queue.close()
+        self.orders.clear()
+        self._with_failures.clear()
+        if bpy.app.timers.is_registered(self.timer):
+            bpy.app.timers.unregister(self.timer)
+
+    def undone(self) -> None:
+        """An undo or redo has happened: what was placed meanwhile may be gone."""
+        for order in self.orders:
+            order.recheck = True
+
+    def tick(self) -> bool:
+        """One step, at most one silhouette long; whether the next one should come soon."""
+        soon = self._place()
+        soon = self._capture() or soon
+        for order in list(self.orders):
+            if all(not entry.pending and entry.state is not EntryState.DONE for entry in order.entries):
+                self._finish(order)
+        self._redraw()
+        return soon
+
+    def _on_timer(self) -> float | None:
+        soon = False
+        try:
+            more = self.background()
+            if compat.hands_full():
+                return _LATER
+            soon = self.tick()
+        except Exception as error:
+            # a timer that raises is dropped without a word to the user
+            SESSION.error = _internal(error)
+            return _LATER if self.orders else None
+        if self.orders or more:
+            return _SOON if soon else _LATER
+        return None
+
+    def _capture(self) -> bool:
+        entry = self._queue.next_planned()
+        if entry is None:
+            return False
+        order = next((order for order in self.orders if order.id == entry.group), None)
+        if order is None:
+            self._queue.cancel(entry.id)
+            return True
+        shot: Shot = entry.tag
+        try:
+            scene = order.find_scene()
+            prepared = workflow.prepare(
+                bpy.context,
+                order.target,
+                order.find_objects(scene),
+                shot.camera,
+                order.style,
+                order.size,
+                frame=shot.frame,
+                priority="normal" if len(order.entries) == 1 else "batch",
+                scene=scene,
+            )
+        except MaskelError as error:
+            self._queue.fail(entry, error)
+        except Exception as error:
+            self._queue.fail(entry, _internal(error))
+        else:
+            if shot.frame is None:
+                painter = _Painter(prepared)
+                self._queue.fill(entry, prepared.request, painter, painter)
+            else:
+                track = order.tracks[shot.camera]
+                silhouette = prepared.silhouette
+                view = FrameView(silhouette.view, silhouette.nearest, silhouette.farthest)
+                writer = _Writer(track.files, shot.frame, prepared)
+                self._queue.fill(entry, prepared.request, (shot, view, prepared.request.mask_sha256), writer)
+        return True
+
+    def _place(self) -> bool:
+        """Place what has come; whether the time was up before all of it was placed."""
+        end = time.monotonic() + BUDGET_SECONDS
+        for order in self.orders:
+            if order.recheck:
+                self._place_again(order)
+        for entry in self._queue.done():
+            order = next((order for order in self.orders if order.id == entry.group), None)
+            if order is not None:
+                try:
+                    self._place_one(order, entry)
+                except MaskelError as error:
+                    _forget(entry)
+                    self._queue.fail(entry, error)
+                except Exception as error:
+                    self._queue.fail(entry, _internal(error))
+            self._queue.placed(entry)
+            if time.monotonic() > end:
+                return True
+        return False
+
+    def _place_one(self, order: Order, entry: Entry) -> None:
+        answer = entry.answer
+        if answer is None:
+            return
+        if not order.tracks:
+            painter: _Painter = entry.tag
+            plane = workflow.place(painter.prepared, answer, order.placement, picture=painter.picture)
+            order.kept[entry.id] = (painter, answer, plane.name)
+            return
+        shot, view, mask_sha256 = entry.tag
+        track = order.tracks[shot.camera]
+        track.views[shot.frame] = view
+        track.provenance = {
+            "model": answer.model,
+            "version": answer.version,
+            "style": order.style,
+            "mask_sha256": mask_sha256,
+            "frame": shot.frame,
+        }
+
+    def _place_again(self, order: Order) -> None:
+        order.recheck = False
+        for number, (painter, answer, name) in list(order.kept.items()):
+            if name not in bpy.data.objects:
+                try:
+                    plane = workflow.place(painter.prepared, answer, order.placement, picture=painter.picture)
+                except MaskelError as error:
+                    SESSION.error = error
+                    del order.kept[number]
+                else:
+                    order.kept[number] = (painter, answer, plane.name)
+
+    def _finish(self, order: Order) -> None:
+        """All of an order is made: sequences, message, undo."""
+        self.orders.remove(order)
+        names = [name for _, _, name in order.kept.values()]
+        errors = [entry.error for entry in order.entries if entry.error is not None]
+        for camera, track in order.tracks.items():
+            if track.views:
+                try:
+                    names.append(_place_track(order, camera, track))
+                except MaskelError as error:
+                    errors.append(error)
+        if any(entry.state is EntryState.FAILED for entry in order.entries):
+            self._with_failures.append(order)
+        elif order.release and bpy.context.scene.name == order.scene:
+            choice.release(bpy.context)
+        seconds = time.monotonic() - order.began
+        cancelled = sum(entry.state is EntryState.CANCELLED for entry in order.entries)
+        order.kept.clear()
+        if errors:
+            SESSION.error = errors[0]
+        SESSION.message = _message(names, len(errors), cancelled, seconds) + (
+            f". {order.note}" if order.note else ""
+        )
+        if names and order.interactive:
+            compat.push_undo("Generate X-ray" if len(names) == 1 else f"Generate {len(names)} X-rays")
+
+    def _redraw(self) -> None:
+        """The panels alone, and only if they have something else to say: a viewport may take long to draw."""
+        states = [entry.state for entry in self._queue.entries]
+        now = time.monotonic()
+        if states != self._states or (self.orders and now - self._drawn > _REDRAW_SECONDS):
+            self._states, self._drawn = states, now
+            redraw_panels()
+
+
+class _Painter:
+    """Called on the job's thread: makes the picture, so that the main thread need not."""
+
+    def __init__(self, prepared: workflow.Prepared) -> None:
+        self.prepared = prepared
+        self.picture: workflow.Picture | None = None
+
+    def __call__(self, answer: XrayAnswer) -> None:
+        self.picture = workflow.picture_of(self.prepared, answer)
+
+
+class _Writer:
+    """Called on the job's thread: makes the picture of a frame and writes it."""
+
+    def __init__(self, files: SequenceFiles, frame: int, prepared: workflow.Prepared) -> None:
+        self._files, self._frame, self._prepared = files, frame, prepared
+
+    def __call__(self, answer: XrayAnswer) -> None:
+        self._files.write(self._frame, workflow.styled_png(self._prepared, answer))
+
+
+def redraw_panels() -> None:
+    """Redraw the sidebars of all 3D viewports."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def _forget(entry: Entry) -> None:
+    """An answer that cannot be used must not come again."""
+    if entry.request is not None and entry.answer is not None:
+        SESSION.cache.forget(answer_key(entry.request, entry.answer.model, entry.answer.version))
+
+
+def _place_track(order: Order, camera: str, track) -> str:
+    track.files.fill_gaps(set(track.views))
+    scene = order.find_scene()
+    track.plane = place_sequence(scene, order.target, camera, track.files, track.views, track.provenance).name
+    return track.plane
+
+
+def _message(names: list[str], failed: int, cancelled: int, seconds: float) -> str:
+    parts = []
+    if names:
+        parts.append(f"{names[0] if len(names) == 1 else f'{len(names)} X-rays'}: {seconds:.1f} s")
+    if failed:
+        parts.append(f"{failed} failed")
+    if cancelled:
+        parts.append("Cancelled" if not names and not failed else f"{cancelled} cancelled")
+    return ", ".join(parts)
+
+
+def _internal(error: Exception) -> MaskelError:
+    return MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this.")
+
+
+PUMP = Pump(SESSION.queue)
