@@ -91,6 +91,10 @@ class InstallError(MaskelError):
     """The back end could not be installed."""
 
 
+class PlanError(MaskelError):
+    """What is asked of a batch cannot be done as it is; nothing was begun."""
+
+
 class Cancelled(MaskelError):
     """The user cancelled."""
 

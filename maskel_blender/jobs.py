@@ -124,6 +124,10 @@ class Job:
         if client is not None:
             client.abort()
 
+    def poll(self, seconds: float) -> bool:
+        """Wait for the end, at most so long; whether it has come."""
+        return self._ended.wait(seconds)
+
     def wait(self, seconds: float) -> None:
         """Wait until the job ends.
 

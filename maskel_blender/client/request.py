@@ -49,6 +49,7 @@ class XrayRequest:
         joints: Whether joints are wanted too.
         priority: One of `PRIORITIES`.
         job: Names the work, so that asking again joins it or gets its kept answer; says nothing about the picture.
+        layers: Whether layers are wanted; without them and joints the answer is the picture alone, which is less work.
     """
 
     mask_png: bytes
@@ -58,6 +59,7 @@ class XrayRequest:
     joints: bool = False
     priority: str = "normal"
     job: str = field(default_factory=new_job, compare=False)
+    layers: bool = True
 
     @property
     def mask_sha256(self) -> str:
@@ -67,7 +69,7 @@ class XrayRequest:
     def fields(self) -> dict[str, str]:
         """Form fields of the HTTP call, without the mask."""
         # JSON brings the layers, from which every style is toned without the server
-        fields = {"style": self.style, "format": "json"}
+        fields = {"style": self.style, "format": "json" if self.layers or self.joints else "png"}
         if self.size:
             fields["size"] = str(self.size)
         if self.view != VIEWS[0]:
@@ -95,6 +97,7 @@ class XrayRequest:
             bool(values["joints"]),
             str(values["priority"]),
             str(values["job"]),
+            bool(values["layers"]),
         )
 
 

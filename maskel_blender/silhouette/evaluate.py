@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from ..errors import SilhouetteError
+from .sharing import shared_within
 
 MESH_TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 """Object types that become a mesh in a render."""
@@ -156,6 +157,7 @@ def _copy_settings(scene: bpy.types.Scene, temporary: bpy.types.Scene) -> None:
             temporary[name] = value
 
 
+@shared_within
 def collect(depsgraph: bpy.types.Depsgraph, left_out: Container[str] = frozenset()) -> list[Part]:
     """Copy all meshes a render shows, instances included.
 

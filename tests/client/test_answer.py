@@ -8,7 +8,9 @@ import pytest
 
 from maskel_blender.client.answer import Joint, read_answer
 from maskel_blender.client.png import encode_png
+from maskel_blender.client.request import XrayRequest
 from maskel_blender.errors import ClientError
+from maskel_blender.silhouette.sharing import shared_within, sharing_meshes
 
 PICTURE = encode_png(np.full((4, 3), 9, np.uint8))
 LAYER = encode_png(np.full((4, 3), 5000, np.uint16))
@@ -71,3 +73,31 @@ def test_refused(headers, body, code):
     with pytest.raises(ClientError) as caught:
         read_answer(headers, body)
     assert caught.value.code == code
+
+
+def test_what_is_asked_for():
+    assert XrayRequest(PICTURE, layers=False).fields() == {"style": "dxa", "format": "png"}
+    asked = XrayRequest(PICTURE, joints=True, view="left")
+    assert asked.fields() == {"style": "dxa", "format": "json", "view": "left", "joints": "true"}
+    assert XrayRequest.from_json(asked.to_json()) == asked
+
+
+def test_sharing_reads_once_within():
+    calls = []
+
+    @shared_within
+    def read(graph, left_out=frozenset()):
+        calls.append((graph, left_out))
+        return [graph]
+
+    assert read("a") == ["a"]
+    with sharing_meshes():
+        first = read("b")
+        assert read("c") is first
+        assert read("c", {"Hat"}) == ["c"]
+        assert read("d", {"Hat"}) == ["c"]
+        with sharing_meshes():
+            assert read("e") == ["e"]
+        assert read("f") is first
+    assert read("g") == ["g"]
+    assert len(calls) == 5

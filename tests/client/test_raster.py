@@ -117,14 +117,13 @@ def test_nothing_and_nonsense():
         rasterise(points, np.array([[0, 1, 2]]), 9, 9, samples=0)
 
 
-def test_many_chunks(monkeypatch):
+def test_many_bands(monkeypatch):
     from maskel_blender.silhouette import raster
 
     rng = np.random.default_rng(8)
     points, triangles = rng.uniform(0, 60, (90, 2)), rng.integers(0, 90, (60, 3))
     whole = rasterise(to_clip(points, 60, 60), triangles, 60, 60)
-    monkeypatch.setattr(raster, "_CELLS_PER_BAND", 999)
-    monkeypatch.setattr(raster, "_CROSSINGS_PER_CHUNK", 7)
+    monkeypatch.setattr(raster, "_CROSSINGS_PER_BAND", 7)
     np.testing.assert_array_equal(rasterise(to_clip(points, 60, 60), triangles, 60, 60), whole)
 
 
