@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from maskel_core.data.dataset import SampleStore
 from maskel_core.models import LayerScaling
 from maskel_core.pipeline import render_style
-from maskel_core.pipeline.pipeline import extend_beyond
+from maskel_core.pipeline.edges import extend_beyond
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor

@@ -80,8 +80,8 @@ def main() -> int:
     return 0 if result["met"] else 1
 
 
-def start(folder: Path, options: argparse.Namespace) -> subprocess.Popen:
-    """A server process that ends when its stdin is closed."""
+def start(folder: Path, options: argparse.Namespace, *more: str) -> subprocess.Popen:
+    """A server process that ends when its stdin is closed; ``more`` are further arguments."""
     command = [
         sys.executable,
         "-c",
@@ -92,6 +92,7 @@ def start(folder: Path, options: argparse.Namespace) -> subprocess.Popen:
     command += ["--token-file", str(folder / "token"), "--publish", str(folder / "server.json")]
     command += ["--threads", str(options.threads), "--device", options.device]
     command += [] if options.model is None else ["--model", str(options.model)]
+    command += more
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from maskel_core.errors import MaskelError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
-log = logging.getLogger("maskel_server")
+FORM_FIX = (
+    "Send multipart/form-data with the file 'mask' and the fields "
+    "style, size, joints, format, view, uncertainty, priority."
+)
 
 STATUS = {
     "bad_http": 400,
@@ -38,24 +43,39 @@ STATUS = {
     "busy": 429,
     "headers_too_large": 431,
     "internal": 500,
+    "draining": 503,
     "not_ready": 503,
     "out_of_memory": 503,
+    "replica_lost": 503,
     "timed_out": 504,
 }
 """HTTP status of each error code; a code that is not here answers 500."""
 
-_EXTRA_HEADERS = {
+EXTRA_HEADERS = {
     "unauthorized": {"WWW-Authenticate": "Bearer"},
     "busy": {"Retry-After": "1"},
+    "draining": {"Retry-After": "5"},
     "not_ready": {"Retry-After": "2"},
 }
 
 
-def error_response(error: MaskelError) -> JSONResponse:
-    """The answer for a typed error."""
-    return JSONResponse(
-        error.as_dict(), status_code=STATUS.get(error.code, 500), headers=_EXTRA_HEADERS.get(error.code)
-    )
+class ErrorResponse(JSONResponse):
+    """A typed error on its way out; leaves its code in the request's state for log and metrics."""
+
+    def __init__(self, error: MaskelError, headers: Mapping[str, str] | None = None) -> None:
+        self.code = error.code
+        extra = {**EXTRA_HEADERS.get(error.code, {}), **(headers or {})}
+        super().__init__(error.as_dict(), status_code=STATUS.get(error.code, 500), headers=extra)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope.setdefault("state", {})["code"] = self.code
+        await super().__call__(scope, receive, send)
+
+
+def error_response(error: MaskelError, headers: Mapping[str, str] | None = None) -> ErrorResponse:
+    """The answer for a typed error, with further headers."""
+    return ErrorResponse(error, headers)
 
 
 def internal_error() -> MaskelError:
@@ -70,12 +90,15 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(MaskelError)
     async def typed(request: Request, error: MaskelError) -> JSONResponse:
-        log.info("%s %s refused: %s", request.method, request.url.path, error.code)
-        return error_response(error)
+        headers = {}
+        if error.code == "busy":
+            headers["Retry-After"] = str(request.app.state.service.engine.retry_seconds())
+        return error_response(error, headers)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return error_response(_from_http(request, error))
+        allow = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else None
+        return error_response(_from_http(request, error), allow)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -92,22 +115,30 @@ def _from_http(request: Request, error: HTTPException) -> MaskelError:
         return MaskelError(
             "not_found",
             f"There is nothing at {request.url.path[:80]}.",
-            "Use /v1/health, /v1/models, /v1/xray or /v1/jobs/ID.",
+            "GET /v1/openapi.json lists every call.",
         )
     if error.status_code == 405:
         return MaskelError(
             "method_not_allowed",
-            f"{request.method} is not possible at {request.url.path}.",
-            "GET /v1/health and /v1/models, POST /v1/xray, DELETE /v1/jobs/ID.",
+            f"{request.method} is not possible at {request.url.path[:80]}.",
+            f"Use {' or '.join(_allowed(request))}; GET /v1/openapi.json lists every call.",
         )
     if error.status_code < 500:
         return _bad_request(f"The request could not be read: {error.detail}.")
     return internal_error()
 
 
-def _bad_request(message: str) -> MaskelError:
-    return MaskelError(
-        "bad_request",
-        message,
-        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format, view, uncertainty.",
+def _allowed(request: Request) -> list[str]:
+    """Methods of all calls at a path; a router's own answer names only those of the first."""
+    return sorted(
+        method
+        for method in ("DELETE", "GET", "POST")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
     )
+
+
+def _bad_request(message: str) -> MaskelError:
+    return MaskelError("bad_request", message, FORM_FIX)

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from maskel_core.errors import MaskelError
+from maskel_server.errors import FORM_FIX
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty"})
+FIELDS = frozenset({"mask", "style", "size", "joints", "format", "view", "uncertainty", "priority"})
 FORMATS = ("png", "json")
+STYLES = ("dxa", "radiograph", "bone", "inverted")
+"""As the pipeline has them; written here because importing it takes seconds."""
+VIEWS = ("unknown", "front", "back", "left", "right")
+"""As the pipeline has them."""
+PRIORITIES = ("preview", "normal", "batch")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -30,6 +36,7 @@ class XrayForm:
     format: str
     view: str = "unknown"
     uncertainty: bool = False
+    priority: str = "normal"
 
 
 class _InMemoryParser(MultiPartParser):
@@ -43,7 +50,7 @@ async def read_form(request: Request) -> XrayForm:
 
     Raises:
         MaskelError: ``bad_request`` (not multipart, a field missing, unknown or unreadable), ``bad_size``,
-            and what the body stream raises.
+            ``bad_style``, ``bad_view``, and what the body stream raises.
     """
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
@@ -74,17 +81,21 @@ async def _typed(form: FormData) -> XrayForm:
     answer = _text(form, "format").lower() or "png"
     if answer not in FORMATS:
         raise _bad_request("The field 'format' must be png or json.")
+    priority = _text(form, "priority").lower() or "normal"
+    if priority not in PRIORITIES:
+        raise _bad_request("The field 'priority' must be preview, normal or batch.")
     joints, uncertainty = _flag(form, "joints"), _flag(form, "uncertainty")
     if (joints or uncertainty) and answer != "json":
         raise _bad_request(f"{'Joints travel' if joints else 'Uncertainty travels'} with format=json.")
     return XrayForm(
         mask=await upload.read(),
-        style=_text(form, "style").lower() or "dxa",
+        style=_choice(form, "style", STYLES),
         size=_size(_text(form, "size")),
         joints=joints,
         format=answer,
-        view=_text(form, "view").lower() or "unknown",
+        view=_choice(form, "view", VIEWS),
         uncertainty=uncertainty,
+        priority=priority,
     )
 
 
@@ -93,6 +104,16 @@ def _text(form: FormData, name: str) -> str:
     if not isinstance(value, str):
         raise _bad_request(f"The field {name!r} must not be a file.")
     return value.strip()
+
+
+def _choice(form: FormData, name: str, choices: tuple[str, ...]) -> str:
+    """One of ``choices``; empty is the first."""
+    value = _text(form, name).lower() or choices[0]
+    if value not in choices:
+        raise MaskelError(
+            f"bad_{name}", f"There is no {name} {value[:40]!r}.", f"Choose one of {', '.join(choices)}."
+        )
+    return value
 
 
 def _flag(form: FormData, name: str) -> bool:
@@ -118,8 +139,4 @@ def _size(text: str) -> int | None:
 
 
 def _bad_request(message: str) -> MaskelError:
-    return MaskelError(
-        "bad_request",
-        message,
-        "Send multipart/form-data with the file 'mask' and the fields style, size, joints, format, view, uncertainty.",
-    )
+    return MaskelError("bad_request", message, FORM_FIX)

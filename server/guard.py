@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Awaitable, Callable
 
 from maskel_core.errors import MaskelError
-from maskel_core.version import API_VERSION
+from maskel_core.version import API_MIN, API_VERSION, __version__
 from maskel_server.errors import error_response
 from maskel_server.settings import ServerSettings
 from starlette.datastructures import Headers
@@ -74,7 +74,7 @@ class Guard:
             )
         if path not in OPEN_PATHS:
             self._check_token(headers.get("authorization", ""))
-            self._check_version(headers.get("x-maskel-api"))
+            check_version(headers.get("x-maskel-api"), API_MIN, API_VERSION)
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self.settings.max_body_bytes:
             raise body_too_large(self.settings.max_body_bytes)
@@ -87,14 +87,6 @@ class Guard:
                 "unauthorized",
                 "The token is missing or wrong.",
                 "Send 'Authorization: Bearer TOKEN' with the token from the server's token file.",
-            )
-
-    def _check_version(self, wanted: str | None) -> None:
-        if wanted is not None and wanted.strip() != str(API_VERSION):
-            raise MaskelError(
-                "version_mismatch",
-                f"The client speaks interface version {wanted.strip()[:16]!r}, the server {API_VERSION}.",
-                "Install the same release of the extension and of maskel.",
             )
 
 
@@ -148,6 +140,42 @@ async def _quietly(work: Callable[[], Awaitable[None]], seconds: float) -> None:
             await work()
     except TimeoutError:
         return
+
+
+def check_version(wanted: str | None, lowest: int, highest: int) -> None:
+    """Refuse a client that speaks another interface, and say which side is older.
+
+    Args:
+        wanted: The header ``X-MaSkel-Api``; None when it was not sent.
+        lowest: Oldest interface the server speaks.
+        highest: Newest.
+
+    Raises:
+        MaskelError: ``version_mismatch``.
+    """
+    if wanted is None:
+        return
+    text = wanted.strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise MaskelError(
+            "version_mismatch",
+            "The header X-MaSkel-Api is not a version number.",
+            f"Send {highest}, or leave it out.",
+        )
+    number = int(text)
+    spoken = f"{highest}" if lowest == highest else f"{lowest} to {highest}"
+    if number < lowest:
+        raise MaskelError(
+            "version_mismatch",
+            f"The client is older than the server: it speaks interface {number}, the server {spoken}.",
+            f"Update the client: install the extension of MaSkel {__version__} in Blender.",
+        )
+    if number > highest:
+        raise MaskelError(
+            "version_mismatch",
+            f"The server is older than the client: it speaks interface {spoken}, the client {number}.",
+            "Update the server: install the release of maskel that came with the extension, and start it again.",
+        )
 
 
 def check_head(scope: Scope) -> None:

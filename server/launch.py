@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import socket
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -22,15 +26,21 @@ from maskel_core.version import API_VERSION, __version__
 from maskel_server.app import create_app
 from maskel_server.engine import Engine
 from maskel_server.guard import MAX_HEAD_BYTES, is_loopback
-from maskel_server.private_files import load_or_create_token, remove_if_ours, write_private
+from maskel_server.logs import JsonFormatter
+from maskel_server.private_files import load_or_create_token
+from maskel_server.publication import Publication, find_owner, taken
 from maskel_server.settings import ServerSettings
+from maskel_server.studio.options import StudioOptions
 from maskel_server.wire import TypedH11Protocol
 from pydantic import SecretStr
 
 log = logging.getLogger("maskel_server")
 
-GRACE_SECONDS = 3
-"""How long requests in work may still take once the server is told to end."""
+CLOSE_SECONDS = 3
+"""How long connections may still take to read their answers once nothing is in work."""
+
+ORPHAN_SECONDS = 3.0
+"""How long work may still take when the parent that asked for it is gone."""
 
 
 @dataclass(frozen=True)
@@ -44,51 +54,104 @@ class LaunchOptions:
     exit_with_parent: bool = False
     allow_remote: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    another: bool = False
+    grace: float | None = None
     model: Path | None = None
     device: str = "auto"
     threads: int | None = None
+    studio: StudioOptions | None = None
     verbose: bool = False
+    log_format: str = "text"
+    """``text``, or ``json`` for one object a line."""
 
 
 def serve(options: LaunchOptions) -> None:
     """Run a server until it is told to end.
 
     Raises:
-        MaskelError: ``remote_refused``, ``bad_host``, ``port_in_use``, ``bad_token_file``, ``cannot_write``.
+        MaskelError: ``remote_refused``, ``bad_host``, ``port_in_use``, ``bad_token_file``, ``cannot_write``;
+            ``already_running``, ``other_version_running``, ``publish_taken`` when another owns the published file.
     """
-    _log_to_stderr(options.verbose)
+    _log_to_stderr(options.verbose, options.log_format)
     check_exposure(options)
     token_file = (options.token_file or token_path()).expanduser().absolute()
-    publish = (options.publish or published_path()).expanduser().absolute()
-    listener = bind(options.host, options.port)
-    with listener:
-        settings = ServerSettings(
-            token=SecretStr(load_or_create_token(token_file)),
-            host=options.host,
-            allowed_hosts=options.allowed_hosts,
-            model=options.model,
-            device=options.device,
-            threads=options.threads,
-        )
-        if settings.results is None:
-            settings = settings.model_copy(update={"results": state_folder() / "results"})
-        load = partial(open_pipeline, settings.model, settings.device, settings.threads)
-        app = create_app(settings, Engine(load, settings.queue_size))
-        config = uvicorn_config(app)
-        ready = {
-            "event": "ready",
-            "url": url_of(listener),
-            "pid": os.getpid(),
-            "version": __version__,
-            "api": API_VERSION,
-        }
-        server = AnnouncedServer(config, ready, publish, {**ready, "token_file": str(token_file)})
-        if options.exit_with_parent:
-            end_with_parent(server)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            log.info("stopped from the keyboard")
+    publication = claim(options)
+    try:
+        with bind(options.host, options.port) as listener:
+            settings = settings_of(options, load_or_create_token(token_file))
+            app = create_app(settings, make_engine(options, settings))
+            service = app.state.service
+            ending = Ending(service.drain.begin, service.busy, settings.drain_seconds)
+            ready = {
+                "event": "ready",
+                "url": url_of(listener),
+                "pid": os.getpid(),
+                "version": __version__,
+                "api": API_VERSION,
+            }
+            published = {**ready, "token_file": str(token_file)}
+            server = AnnouncedServer(uvicorn_config(app), ready, publication, published, ending)
+            if options.exit_with_parent:
+                end_with_parent(server)
+            try:
+                server.run(sockets=[listener])
+            except KeyboardInterrupt:
+                log.info("stopped from the keyboard")
+    finally:
+        if publication is not None:
+            publication.withdraw()
+
+
+def make_engine(options: LaunchOptions, settings: ServerSettings) -> Engine:
+    """The owner of the model: in this process, or replicas of a studio. Nothing is loaded yet.
+
+    Raises:
+        MaskelError: ``ray_missing``.
+    """
+    if options.studio is not None:
+        from maskel_server.studio.front import studio_engine
+
+        return studio_engine(options.studio, settings)
+    load = partial(open_pipeline, settings.model, settings.device, settings.threads)
+    return Engine(load, settings.queue_size, settings.idle_seconds, settings.batch)
+
+
+def claim(options: LaunchOptions) -> Publication | None:
+    """The right to publish; None when another server has it and ``options.another`` allows to go without.
+
+    Raises:
+        MaskelError: ``already_running``, ``other_version_running``, ``publish_taken``.
+    """
+    publication = Publication((options.publish or published_path()).expanduser().absolute())
+    if publication.claim():
+        return publication
+    if options.another:
+        log.info("not published: another server owns %s", publication.path)
+        return None
+    log.info("another server owns %s; asking it", publication.path)
+    owner = find_owner(publication.path)
+    error = taken(publication.path, owner)
+    if owner is not None and error.code == "already_running":
+        print(json.dumps({**owner, "event": "running"}), flush=True)
+    raise error
+
+
+def settings_of(options: LaunchOptions, token: str) -> ServerSettings:
+    """The settings of a server: options first, then the environment, then the defaults."""
+    settings = ServerSettings(
+        token=SecretStr(token),
+        host=options.host,
+        allowed_hosts=options.allowed_hosts,
+        model=options.model,
+        device=options.device,
+        threads=options.threads,
+    )
+    changes: dict[str, Any] = {}
+    if settings.results is None:
+        changes["results"] = state_folder() / "results"
+    if options.grace is not None:
+        changes["drain_seconds"] = options.grace
+    return settings.model_copy(update=changes)
 
 
 def uvicorn_config(app: FastAPI) -> uvicorn.Config:
@@ -100,7 +163,7 @@ def uvicorn_config(app: FastAPI) -> uvicorn.Config:
         lifespan="on",
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=CLOSE_SECONDS,
         http=TypedH11Protocol,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws="none",
@@ -108,34 +171,67 @@ def uvicorn_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
+@dataclass
+class Ending:
+    """How a server ends: ``begin`` refuses further work, ``busy`` tells of work left, which has ``grace`` seconds."""
+
+    begin: Callable[[], None]
+    busy: Callable[[], bool]
+    grace: float
+
+
 class AnnouncedServer(uvicorn.Server):
-    """A server that says when it answers and takes its address back when it ends."""
+    """A server that says when it answers, and finishes what is in work before it ends with status 0.
+
+    Args:
+        config: The application and its network.
+        ready: The line that is printed once it answers.
+        publication: Where the address is published; None publishes nothing.
+        published: What is published.
+        ending: What is done when it is told to end.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, ready: dict[str, Any], publish: Path, published: dict[str, Any]
+        self,
+        config: uvicorn.Config,
+        ready: dict[str, Any],
+        publication: Publication | None,
+        published: dict[str, Any],
+        ending: Ending,
     ) -> None:
         super().__init__(config)
+        self.ending = ending
         self._ready = ready
-        self._publish = publish
+        self._publication = publication
         self._published = published
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then publish the address and print the ready line."""
         await super().startup(sockets=sockets)
         if self.started:
-            try:
-                write_private(self._publish, json.dumps(self._published, indent=2) + "\n")
-            except MaskelError as error:
-                # The ready line still tells the parent; only finding the server by its file is lost.
-                log.warning("%s %s", error.message, error.fix)
+            if self._publication is not None:
+                self._publication.announce(self._published)
             print(json.dumps(self._ready), flush=True)
             log.info("answering at %s", self._ready["url"])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take the published address back first, then end."""
-        # Here and not after run(): uvicorn raises the signal that ended it again, which may kill the process.
-        remove_if_ours(self._publish, self._published)
+        """Take the address back, finish what is in work while its askers can still reach it, then end."""
+        if self._publication is not None:
+            self._publication.withdraw()
+        self.ending.begin()
+        deadline = time.monotonic() + self.ending.grace
+        while self.ending.busy():
+            if time.monotonic() >= deadline or self.force_exit:
+                log.warning("ending with work unfinished")
+                break
+            await asyncio.sleep(0.02)
         await super().shutdown(sockets=sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at once at the second."""
+        # uvicorn raises the signal again when all is done, which would turn a clean end into a death by signal.
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def check_exposure(options: LaunchOptions) -> None:
@@ -208,7 +304,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def end_with_parent(server: uvicorn.Server) -> None:
+def end_with_parent(server: AnnouncedServer) -> None:
     """End the server when its stdin closes, which happens when the parent dies, on every platform.
 
     Raises:
@@ -227,18 +323,22 @@ def end_with_parent(server: uvicorn.Server) -> None:
         except OSError:
             pass
         log.info("the parent has closed stdin; ending")
+        server.ending.grace = min(server.ending.grace, ORPHAN_SECONDS)
         server.should_exit = True
         # A model stuck in native code must not outlive the parent.
-        timer = threading.Timer(GRACE_SECONDS + 5, os._exit, args=(1,))
+        timer = threading.Timer(server.ending.grace + CLOSE_SECONDS + 5, os._exit, args=(1,))
         timer.daemon = True
         timer.start()
 
     threading.Thread(target=watch, name="maskel-parent", daemon=True).start()
 
 
-def _log_to_stderr(verbose: bool) -> None:
+def _log_to_stderr(verbose: bool, log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     for name in ("maskel_server", "maskel_core"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

@@ -67,15 +67,17 @@ def load_or_create_token(path: Path) -> str:
     except FileExistsError:
         return _read_token(path)
     except OSError as error:
-        raise MaskelError(
-            "cannot_write",
-            f"The token file {path} cannot be made: {error.strerror or error}.",
-            "Name another place with --token-file.",
-        ) from error
+        raise _no_token(path, error) from error
     token = secrets.token_urlsafe(32)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        _restrict(path)
-        stream.write(token + "\n")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            _restrict(path)
+            stream.write(token + "\n")
+    except OSError as error:
+        # An empty file would be refused from then on, when there is room again.
+        with suppress(OSError):
+            path.unlink()
+        raise _no_token(path, error) from error
     return token
 
 
@@ -104,6 +106,14 @@ def _read_token(path: Path) -> str:
         log.warning("the token file was readable by others; it is made private")
         _restrict(path)
     return token
+
+
+def _no_token(path: Path, error: OSError) -> MaskelError:
+    return MaskelError(
+        "cannot_write",
+        f"The token file {path} cannot be made: {error.strerror or error}.",
+        "Name another place with --token-file.",
+    )
 
 
 def _bad_token(path: Path, why: str) -> MaskelError:

@@ -41,14 +41,23 @@ class ServerSettings(BaseSettings):
     queue_size: int = Field(default=8, ge=0)
     """Requests that may wait behind the one in work; more are refused with ``busy``."""
 
+    batch: int | None = Field(default=None, ge=1)
+    """Most masks in the model at once; None for what suits the device."""
+
+    idle_seconds: float = Field(default=900.0, ge=0)
+    """Seconds without a job after which the model is unloaded until the next one; 0 = never."""
+
     body_seconds: float = Field(default=30.0, gt=0)
     """Time a client has to send its request body, in seconds."""
 
     work_seconds: float = Field(default=300.0, gt=0)
     """Time a request may take from queue to answer, in seconds."""
 
+    drain_seconds: float = Field(default=20.0, ge=0)
+    """Time that work may still take once the server is told to end, in seconds."""
+
     results: Path | None = None
-    """Folder where answers to named jobs are kept; None keeps none."""
+    """Folder where answers to named jobs are kept; None keeps them in memory."""
 
     results_seconds: float = Field(default=3600.0, gt=0)
     """How long an answer to a named job is kept, in seconds."""

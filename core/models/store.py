@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import torch
-from maskel_core.errors import MaskelError
 from maskel_core.models.diffusion_xray import DiffusionXray
 from maskel_core.models.discriminator import PatchDiscriminator
+from maskel_core.models.manifest import CHECKSUMS, CONFIG, WEIGHTS, damaged, read_model_files, write_checksums
 from maskel_core.models.mask_transformer import MaskTransformer
 from maskel_core.models.masked_autoencoder import MaskedAutoencoder
 from maskel_core.models.plain_unet import PlainUNet
@@ -17,11 +16,11 @@ from maskel_core.models.super_resolver import XraySuperResolver
 from maskel_core.models.vq_masked_autoencoder import VQMaskedAutoencoder
 from maskel_core.models.xray_generator import XrayGenerator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import nn
 
-WEIGHTS = "diffusion_pytorch_model.safetensors"
-CHECKSUMS = "checksums.json"
+__all__ = ["CHECKSUMS", "CLASSES", "WEIGHTS", "damaged", "export_model", "load_model", "write_checksums"]
+
 CLASSES: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
@@ -48,24 +47,13 @@ def load_model(folder: Path | str) -> nn.Module:
         MaskelError: ``model_missing``, ``model_damaged``.
     """
     folder = Path(folder)
-    config, weights, sums = folder / "config.json", folder / WEIGHTS, folder / CHECKSUMS
-    for path in (config, weights):
-        if not path.is_file():
-            raise MaskelError(
-                "model_missing",
-                f"{path.name} is missing in {folder}.",
-                "Name a folder that holds a model, or install again.",
-            )
-    if sums.is_file():
-        for name, wanted in json.loads(sums.read_text(encoding="utf-8")).items():
-            if not (folder / name).is_file() or file_digest(folder / name) != wanted:
-                raise damaged(folder, f"{name} does not match its checksum")
+    files = read_model_files(folder)
     try:
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = json.loads(files[CONFIG])
         kind = CLASSES[values["_class_name"]]
         model = kind.from_config(values)  # type: ignore[attr-defined]
         # Copied into float32 parameters, which widens what is stored in float16.
-        model.load_state_dict(load_file(weights), strict=True)
+        model.load_state_dict(load(files[WEIGHTS]), strict=True)
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from error
     return model.eval()
@@ -93,21 +81,3 @@ def export_model(model: nn.Module, folder: Path | str, half: bool = True, config
         metadata={"format": "pt", "configuration": configuration or folder.resolve().name},
     )
     write_checksums(folder)
-
-
-def write_checksums(folder: Path) -> None:
-    """Write `CHECKSUMS` of a model folder: of config.json and every safetensors file."""
-    names = sorted(["config.json", *(path.name for path in folder.glob("*.safetensors"))])
-    sums = {name: file_digest(folder / name) for name in names}
-    (folder / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def damaged(folder: Path, why: str) -> MaskelError:
-    """The error for a folder that holds no usable model."""
-    return MaskelError("model_damaged", f"The model in {folder} is damaged: {why}.", "Install it again.")

@@ -1,7 +1,16 @@
 """The pipeline: letterbox, model, un-letterbox, style."""
 
 from maskel_core.pipeline.letterbox import Letterbox
-from maskel_core.pipeline.pipeline import DEFAULT_MODEL, Joint, MaskelPipeline, XrayOutput
+from maskel_core.pipeline.pipeline import DEFAULT_MODEL, Joint, MaskelPipeline, XrayOutput, XrayRequest
 from maskel_core.pipeline.styles import STYLES, render_style
 
-__all__ = ["DEFAULT_MODEL", "STYLES", "Joint", "Letterbox", "MaskelPipeline", "XrayOutput", "render_style"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "STYLES",
+    "Joint",
+    "Letterbox",
+    "MaskelPipeline",
+    "XrayOutput",
+    "XrayRequest",
+    "render_style",
+]

@@ -42,6 +42,19 @@ def choose_precision(name: str, model: nn.Module, device: torch.device) -> torch
     return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
 
 
+BATCH_LIMITS = {"cpu": 8, "cuda": 16, "mps": 4}
+"""Most masks that are run together on each kind of device.
+
+Measured on a CPU, one thread: a mask takes 6 % less time in a batch of two, 13 % less in one of four, 14 % less in one of eight.
+Not measured on the others.
+"""
+
+
+def batch_limit(device: torch.device) -> int:
+    """Most masks that are run together on a device; a device that is not known takes one at a time."""
+    return BATCH_LIMITS.get(device.type, 1)
+
+
 def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware: AMX or AVX-512 BF16."""
     # Private names: an older or newer torch without them runs in float32.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from maskel_core.models.manifest import damaged, read_optional_file
 from maskel_core.models.vq_masked_autoencoder import XrayPrediction
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 FAMILIARITY = "familiarity.safetensors"
@@ -100,12 +101,12 @@ class Familiarity:
         """Read it back; None where the folder has none.
 
         Raises:
-            ValueError: The file is damaged.
+            MaskelError: ``model_damaged``.
         """
-        path = folder / FAMILIARITY
-        if not path.is_file():
+        data = read_optional_file(folder, FAMILIARITY)
+        if data is None:
             return None
         try:
-            return cls(**load_file(path))
+            return cls(**load(data))
         except (SafetensorError, TypeError) as error:
-            raise ValueError(f"{FAMILIARITY}: {error}") from error
+            raise damaged(folder, f"{FAMILIARITY}: {error}") from error

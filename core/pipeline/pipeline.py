@@ -1,23 +1,25 @@
-"""Mask in, X-ray out: checks, letterbox, model, un-letterbox, tone curve."""
+"""Mask in, X-ray out: checks, letterbox, model, un-letterbox, tone curve; one mask or a batch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.errors import MaskelError
 from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMaskedAutoencoder
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import VIEWS
-from maskel_core.pipeline.execution import autocast, choose_precision, narrowed
+from maskel_core.pipeline.edges import extend_beyond
+from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
-from maskel_core.pipeline.letterbox import Letterbox, shrink
+from maskel_core.pipeline.letterbox import Letterbox
+from maskel_core.pipeline.masks import check_mask, resize_mask
 from maskel_core.pipeline.styles import check_style, render_style
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,12 +28,6 @@ _WEIGHTS = Path(__file__).parent.parent / "weights"
 
 DEFAULT_MODEL = _WEIGHTS / "maskel-base"
 """Folder of the model that is used when none is named."""
-
-MAX_PIXELS = 7680 * 4320
-"""Most pixels of a mask and of an image: one 8K frame."""
-
-MAX_SIDE = 16384
-"""Most pixels along a side of a mask: the letterbox is as high as it is wide."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,56 @@ class XrayOutput:
     joints: dict[str, Joint] = field(default_factory=dict)
     uncertainty: NDArray[np.float32] | None = None
     familiarity: float | None = None
+
+
+@dataclass(frozen=True)
+class XrayRequest:
+    """One mask of a batch and what to make of it; the fields are the arguments of `MaskelPipeline`."""
+
+    mask: NDArray[np.uint8]
+    style: str = "dxa"
+    size: int | None = None
+    joints: bool = False
+    view: str = "unknown"
+    uncertainty: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked request, ready for the model.
+
+    Attributes:
+        request: As asked for.
+        mask: uint8 (h, w), the mask at the size of the answer.
+        box: Where the model's square lies in it.
+        frame: float32 (1, S, S), 0 to 1, on the CPU.
+    """
+
+    request: XrayRequest
+    mask: NDArray[np.uint8]
+    box: Letterbox
+    frame: Tensor
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one frame, on the CPU.
+
+    Attributes:
+        xray: float32 (2, S, S), bone and soft tissue in the normalised domain.
+        spread: float32 (2, S, S), expected error of ``xray``; None where it is not wanted or not known.
+        joints: float64 (J, 3), x and y as shares of the frame, confidence; None where they are not wanted.
+        familiarity: 0 to 1; None where the model does not say.
+    """
+
+    xray: Tensor
+    spread: Tensor | None
+    joints: NDArray[np.float64] | None
+    familiarity: float | None = None
+
+
+_SEPARABLE = (MaskTransformer, PlainUNet, VQMaskedAutoencoder)
+"""Models whose answer to a mask does not depend on what else is in the batch; a diffusion's noise does."""
 
 
 class MaskelPipeline:
@@ -116,10 +162,7 @@ class MaskelPipeline:
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
-        try:
-            familiarity = Familiarity.load(folder)
-        except ValueError as error:
-            raise damaged(folder, str(error)) from error
+        familiarity = Familiarity.load(folder)
         return cls(model, folder.resolve().name, _description(folder), device, precision, familiarity)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:
@@ -140,7 +183,11 @@ class MaskelPipeline:
         """Line integral of dense bone, about the brightest a whole-body X-ray holds."""
         return float(self.model.config.bone_scale)
 
-    @torch.inference_mode()
+    @property
+    def largest_batch(self) -> int:
+        """Most masks that gain from being run together on this device."""
+        return batch_limit(self.device) if isinstance(self.model, _SEPARABLE) else 1
+
     def __call__(
         self,
         mask: NDArray[np.uint8],
@@ -165,155 +212,107 @@ class MaskelPipeline:
             MaskelError: ``empty_mask``, ``full_mask``, ``bad_mask``, ``too_many_pixels``, ``bad_style``, ``bad_size``,
                 ``bad_view``.
         """
-        check_style(style)
-        if view not in VIEWS:
-            raise MaskelError("bad_view", f"There is no view {view!r}.", f"Choose one of {', '.join(VIEWS)}.")
-        check_mask(mask)
-        mask = resize_mask(mask, size)
+        return self.batch([XrayRequest(mask, style, size, joints, view, uncertainty)])[0]
+
+    def batch(self, requests: Sequence[XrayRequest], together: int | None = None) -> list[XrayOutput]:
+        """X-rays of several masks, the same as one by one but for rounding.
+
+        Args:
+            requests: Masks of any sizes, each with its own options.
+            together: Most masks in the model at once, >= 1; None for `largest_batch`.
+
+        Raises:
+            MaskelError: As for one mask, of the first that cannot be done.
+        """
+        together = together or self.largest_batch
+        waiting = (self.prepare(request) for request in requests)
+        made: list[XrayOutput] = []
+        while part := list(islice(waiting, together)):
+            made += map(self.finish, part, self.predict(part))
+        return made
+
+    @torch.inference_mode()
+    def prepare(self, request: XrayRequest) -> Prepared:
+        """Check a request and letterbox its mask; the first of the three steps of `batch`, any thread may do it.
+
+        Raises:
+            MaskelError: As for one mask.
+        """
+        check_style(request.style)
+        if request.view not in VIEWS:
+            known = ", ".join(VIEWS)
+            raise MaskelError("bad_view", f"There is no view {request.view!r}.", f"Choose one of {known}.")
+        check_mask(request.mask)
+        mask = resize_mask(request.mask, request.size)
         config = self.model.config
         box = Letterbox.around(mask, config.sample_size, config.margin)
         # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
-        frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
-        told = {"view": torch.tensor([VIEWS.index(view)], device=self.device)}
+        return Prepared(request, mask, box, box.forward(torch.from_numpy(mask)[None]).clamp(0, 1))
+
+    @torch.inference_mode()
+    def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
+        """Run the model on all of them at once; the second step."""
+        if len(prepared) > 1 and not isinstance(self.model, _SEPARABLE):
+            return [self.predict([one])[0] for one in prepared]
+        requests = [one.request for one in prepared]
+        frames = torch.stack([one.frame for one in prepared]).to(self.device)
+        told = {}
+        if isinstance(self.model, MaskTransformer):
+            views = [VIEWS.index(request.view) for request in requests]
+            told["view"] = torch.tensor(views, device=self.device)
         with autocast(self.device, self.precision):
-            made = self._running(
-                frame[None].to(self.device),
-                joints=joints or self._familiarity is not None,
-                **(told if isinstance(self.model, MaskTransformer) else {}),
+            # The joints are part of what tells how familiar a mask is.
+            joints = self._familiarity is not None or any(request.joints for request in requests)
+            made = self._running(frames, joints=joints, **told)
+        xray = made.xray.float().cpu()
+        spread = None
+        if made.spread is not None and any(request.uncertainty for request in requests):
+            spread = made.spread.float().cpu()
+        familiarity: list[float] | None = None
+        if self._familiarity is not None and (seen := traits(made, frames)) is not None:
+            familiarity = self._familiarity.score(seen.cpu()).tolist()
+        found = None
+        if made.joints is not None:
+            place, sure = made.joints.position.cpu().double(), made.joints.confidence.cpu().double()
+            found = torch.cat([place, sure[..., None]], dim=2).numpy()
+        return [
+            Prediction(
+                xray[index],
+                spread[index] if spread is not None and request.uncertainty else None,
+                found[index] if found is not None and request.joints else None,
+                None if familiarity is None else familiarity[index],
             )
-        scaling = self.model.scaling
-        integrals = scaling.restore(made.xray)[0].cpu()
+            for index, request in enumerate(requests)
+        ]
+
+    @torch.inference_mode()
+    def finish(self, prepared: Prepared, prediction: Prediction) -> XrayOutput:
+        """Back to the mask's pixels, and the tone curve; the third step, any thread may do it."""
+        mask, box, frame = prepared.mask, prepared.box, prepared.frame
+        xray, scaling = prediction.xray, self.model.scaling
         doubt: NDArray[np.float32] | None = None
-        if uncertainty and made.spread is not None:
-            above = scaling.restore(made.xray + made.spread)[0, :1].cpu()
-            spread = box.backward((above - integrals[:1]) * (frame > 0))
+        if prediction.spread is not None:
+            plain, above = (scaling.restore(it[None])[0, :1] for it in (xray, xray + prediction.spread))
+            spread = box.backward((above - plain) * (frame > 0))
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         cover = torch.from_numpy(mask).float().div_(255)
         if box.side > box.size:
             # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
-            filled = extend_beyond(made.xray[0].float().cpu(), frame)
+            filled = extend_beyond(xray, frame)
             layers = scaling.restore_(box.backward(filled)).mul_(cover).numpy()
         else:
             # A coarser pixel holds the mean of the integrals it covers.
+            integrals = scaling.restore(xray[None])[0]
             layers = box.backward(extend_beyond(integrals, frame)).clamp_min_(0).mul_(cover).numpy()
-        image = render_style(style, layers[0], layers[1], mask)
+        image = render_style(prepared.request.style, layers[0], layers[1], mask)
         found: dict[str, Joint] = {}
-        if joints and made.joints is not None:
-            share = made.joints.position[0].cpu().double().numpy()
-            places = box.points_backward(share * config.sample_size - 0.5)
-            confidence = made.joints.confidence[0].cpu().tolist()
+        if prediction.joints is not None:
+            places = box.points_backward(prediction.joints[:, :2] * box.size - 0.5)
             found = {
-                name: Joint(float(x), float(y), float(c))
-                for name, (x, y), c in zip(JOINT_NAMES, places, confidence, strict=True)
+                name: Joint(float(x), float(y), float(sure))
+                for name, (x, y), sure in zip(JOINT_NAMES, places, prediction.joints[:, 2], strict=True)
             }
-        familiarity: float | None = None
-        if self._familiarity is not None:
-            seen = traits(made, frame[None].to(self.device))
-            familiarity = None if seen is None else float(self._familiarity.score(seen.cpu()))
-        return XrayOutput(image, layers[0], layers[1], found, doubt, familiarity)
-
-
-def check_mask(mask: Any) -> None:
-    """Raise MaskelError for a mask that is none, too large, empty or full."""
-    if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.uint8 or 0 in mask.shape:
-        shape = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise MaskelError(
-            "bad_mask", f"The mask is {shape}, not uint8 (height, width).", "Send a grey picture, 255 = body."
-        )
-    if mask.size > MAX_PIXELS:
-        raise MaskelError(
-            "too_many_pixels",
-            f"The mask has {mask.size:,} pixels; at most {MAX_PIXELS:,} are accepted.",
-            "Render the mask at a lower resolution.",
-        )
-    if max(mask.shape) > MAX_SIDE:
-        raise MaskelError(
-            "too_many_pixels",
-            f"The mask has a side of {max(mask.shape):,} pixels; at most {MAX_SIDE:,} are accepted.",
-            "Cut away the background, or render the mask at a lower resolution.",
-        )
-    body = int(np.count_nonzero(mask >= 128))
-    if body == 0:
-        raise MaskelError(
-            "empty_mask",
-            "The mask holds no body.",
-            "Aim the camera at the character and check that it is visible.",
-        )
-    if body == mask.size:
-        raise MaskelError(
-            "full_mask", "The mask is body from edge to edge.", "Leave some background round the character."
-        )
-
-
-def resize_mask(mask: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
-    """The mask with its longer side at ``size`` pixels.
-
-    Raises:
-        MaskelError: ``bad_size``, ``too_many_pixels``.
-    """
-    if size is None:
-        # A copy of a read-only one: torch warns of those.
-        return np.require(mask, requirements=("C", "W"))
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= MAX_SIDE:
-        raise MaskelError(
-            "bad_size", f"The size {size!r} is not possible.", f"Choose 16 to {MAX_SIDE} pixels."
-        )
-    height, width = mask.shape
-    factor = size / max(height, width)
-    height, width = max(1, round(height * factor)), max(1, round(width * factor))
-    if height * width > MAX_PIXELS:
-        raise MaskelError(
-            "too_many_pixels",
-            f"An answer of {width} x {height} pixels is too large.",
-            "Choose a smaller size.",
-        )
-    resized = shrink(
-        torch.from_numpy(np.require(mask, requirements=("C", "W"))).float()[None], height, width
-    )[0]
-    return resized.round().clamp(0, 255).to(torch.uint8).numpy()
-
-
-def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:
-    """Carry the layers a few pixels past the body's edge.
-
-    The model's values mean something only inside the mask; enlarging them must not mix in what lies outside.
-
-    Args:
-        integrals: float (2, S, S), values of fully covered pixels.
-        frame: float (1, S, S), mask at the model's size, 0 to 1.
-        pixels: How far.
-
-    Returns:
-        float (2, S, S), changed only where the mask is under one half.
-    """
-    solid = frame[0] >= 0.5
-    # Parts thinner than a pixel of the frame have no solid pixel near: there the model's value is all there is.
-    known = solid | ((frame[0] > 0.02) & ~widened(solid))
-    width = frame.shape[2] + 2
-    around = torch.tensor([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)])[:, None]
-    values = F.pad(integrals * known, (1, 1, 1, 1)).flatten(1)
-    filled = F.pad(known, (1, 1, 1, 1)).flatten()
-    # Only the pixels next to known ones are touched: averages of whole frames would take half as long as the model.
-    for _ in range(pixels):
-        wider = widened(known)
-        rows, columns = (wider & ~known).nonzero(as_tuple=True)
-        ring = (rows + 1) * width + columns + 1
-        near = ring + around
-        values[:, ring] = values[:, near].sum(dim=1) / filled[near].sum(dim=0)
-        filled[ring] = True
-        known = wider
-    return values.view(len(integrals), -1, width)[:, 1:-1, 1:-1]
-
-
-def widened(area: Tensor) -> Tensor:
-    """Bool (H, W), True where a pixel or one of its eight neighbours is."""
-    tall = area.clone()
-    tall[1:] |= area[:-1]
-    tall[:-1] |= area[1:]
-    wide = tall.clone()
-    wide[:, 1:] |= tall[:, :-1]
-    wide[:, :-1] |= tall[:, 1:]
-    return wide
+        return XrayOutput(image, layers[0], layers[1], found, doubt, prediction.familiarity)
 
 
 def _description(folder: Path) -> str:

@@ -14,7 +14,7 @@ from maskel_core.errors import MaskelError
 from maskel_core.evaluation.groups import groups_of
 from maskel_core.pipeline import MaskelPipeline, render_style
 from maskel_core.pipeline.letterbox import shrink
-from maskel_core.pipeline.pipeline import resize_mask
+from maskel_core.pipeline.masks import resize_mask
 from maskel_core.pipeline.styles import check_style
 from numpy.typing import NDArray
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from maskel_core.errors import MaskelError
-from maskel_core.models.store import file_digest
+from maskel_core.models.manifest import file_digest
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn

@@ -10,7 +10,7 @@ import skimage.data
 import torch
 from maskel_core.errors import MaskelError
 from maskel_core.models.store import CHECKSUMS, write_checksums
-from maskel_core.pipeline import DEFAULT_MODEL, MaskelPipeline
+from maskel_core.pipeline import DEFAULT_MODEL, MaskelPipeline, XrayRequest
 from maskel_core.pipeline.familiarity import FAMILIARITY, Familiarity
 
 from tests.server.test_real_model import figure
@@ -65,3 +65,26 @@ def test_a_damaged_file_is_refused(tmp_path) -> None:
     (folder / FAMILIARITY).unlink()
     (folder / CHECKSUMS).unlink()
     assert MaskelPipeline.from_pretrained(folder)(figure()).familiarity is None
+
+
+def test_a_file_that_the_manifest_does_not_list_is_not_believed(tmp_path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(DEFAULT_MODEL, folder)
+    data = (folder / FAMILIARITY).read_bytes()
+    (folder / FAMILIARITY).unlink()
+    with pytest.raises(MaskelError, match=FAMILIARITY):
+        MaskelPipeline.from_pretrained(folder)
+    write_checksums(folder)
+    assert MaskelPipeline.from_pretrained(folder)(figure()).familiarity is None
+    (folder / FAMILIARITY).write_bytes(data)
+    with pytest.raises(MaskelError, match="checksum"):
+        MaskelPipeline.from_pretrained(folder)
+
+
+def test_each_mask_of_a_batch_has_its_own(pipeline) -> None:
+    horse = (~skimage.data.horse()).astype(np.uint8) * 255
+    alone = [pipeline(mask).familiarity for mask in (figure(), horse)]
+    together = pipeline.batch([XrayRequest(figure()), XrayRequest(horse), XrayRequest(figure(), joints=True)])
+    found = [made.familiarity for made in together]
+    assert found == pytest.approx([*alone, alone[0]], abs=0.05)
+    assert [bool(made.joints) for made in together] == [False, False, True]

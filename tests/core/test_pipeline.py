@@ -14,8 +14,9 @@ from maskel_core.models import CONFIGURATIONS, XrayPrediction
 from maskel_core.models.joint_head import read_heat
 from maskel_core.models.store import CHECKSUMS, WEIGHTS, export_model, load_model
 from maskel_core.pipeline import STYLES, Letterbox, MaskelPipeline, render_style
+from maskel_core.pipeline.edges import extend_beyond
 from maskel_core.pipeline.letterbox import body_box
-from maskel_core.pipeline.pipeline import extend_beyond, resize_mask
+from maskel_core.pipeline.masks import resize_mask
 
 from tests.core.synthetic import write_shards
 

@@ -27,6 +27,7 @@ class Result:
     soft: np.ndarray
     joints: dict = field(default_factory=dict)
     uncertainty: np.ndarray | None = None
+    familiarity: float | None = None
 
 
 class SquarePipeline:
@@ -44,6 +45,7 @@ class SquarePipeline:
         self.entered = threading.Semaphore(0)
         self.calls = []
         self.error = None
+        self.familiarity = 0.625
 
     def __call__(self, mask, *, style="dxa", size=None, joints=False, view="unknown", uncertainty=False):
         self.calls.append((mask.shape, style, size, joints))
@@ -66,7 +68,7 @@ class SquarePipeline:
         found = {"head": Point(width / 2, 3.5, 0.75)} if joints else {}
         if view not in ("unknown", "front", "back", "left", "right"):
             raise MaskelError("bad_view", "Unknown view.", "Use front.")
-        return Result(mask // 2, bone, bone * 2, found, bone / 8 if uncertainty else None)
+        return Result(mask // 2, bone, bone * 2, found, bone / 8 if uncertainty else None, self.familiarity)
 
     def forget(self):
         """Drop what the warm-up left."""

@@ -48,7 +48,9 @@ class Listening:
         self.engine = Engine(lambda: self.pipeline, settings.queue_size)
         self._listener = bind("127.0.0.1", 0)
         self.port = self._listener.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn_config(create_app(settings, self.engine)))
+        app = create_app(settings, self.engine)
+        self.app, self.service = app, app.state.service
+        self._server = uvicorn.Server(uvicorn_config(app))
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
         )

@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 from maskel_core.errors import MaskelError
-from maskel_core.version import API_VERSION, __version__
+from maskel_core.version import API_MIN, API_VERSION, __version__
 
 from tests.server.doubles import TOKEN, assert_typed, pixels_of, png_of
 
@@ -25,6 +25,7 @@ def test_health_is_open_and_complete(client):
         "name": "maskel",
         "version": __version__,
         "api": API_VERSION,
+        "api_min": API_MIN,
         "model": "double",
         "device": "cpu",
     }
@@ -70,6 +71,7 @@ def test_json_answer_carries_layers_and_joints(client, mask_png, body_mask):
         "image",
         "layers",
         "joints",
+        "familiarity",
     }
     assert (answer["width"], answer["height"], answer["style"]) == (32, 48, "dxa")
     assert answer["joints"] == {"head": {"x": 16.0, "y": 3.5, "confidence": 0.75}}
@@ -80,6 +82,13 @@ def test_json_answer_carries_layers_and_joints(client, mask_png, body_mask):
         mode, pixels = pixels_of(base64.b64decode(layer["png"]))
         assert mode.startswith("I") and pixels.shape == (48, 32)
         assert np.abs(pixels * layer["scale"] - truth).max() <= layer["scale"] / 2 + 1e-6
+
+
+@pytest.mark.parametrize(("found", "told"), [(0.625, "0.625"), (0.0, "0.000"), (None, None)])
+def test_both_answers_say_how_familiar_the_mask_is(client, pipeline, mask_png, found, told):
+    pipeline.familiarity = found
+    assert post(client, mask_png, format="json").json()["familiarity"] == found
+    assert post(client, mask_png).headers.get("X-MaSkel-Familiarity") == told
 
 
 def test_json_without_joints_has_none(client, mask_png):

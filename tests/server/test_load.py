@@ -141,6 +141,21 @@ def test_a_dropped_job_is_never_run(held, pipeline, body_mask):
     assert [call[1] for call in pipeline.calls] == ["dxa", "inverted"]
 
 
+def test_a_job_dropped_while_its_loop_is_busy_is_never_run(held, pipeline, body_mask):
+    async def drop():
+        first = held.submit(XrayJob(body_mask))
+        await asyncio.to_thread(pipeline.entered.acquire)
+        held.submit(XrayJob(body_mask, style="bone")).cancel()
+        third = held.submit(XrayJob(body_mask, style="inverted"))
+        pipeline.gate.set()
+        assert held.wait_until_empty(20), "blocks the loop, so that nothing hears of the cancel but the lane"
+        await asyncio.gather(first, third)
+
+    asyncio.run(asyncio.wait_for(drop(), 30))
+    assert [call[1] for call in pipeline.calls] == ["dxa", "inverted"]
+    assert held.figures().totals["cancelled"] == 1
+
+
 def test_a_client_that_hangs_up_gives_its_place_away(held, pipeline, mask_png):
     app = create_app(ServerSettings(token=TOKEN), held)
 

@@ -14,6 +14,7 @@ from tests.server.listening import KIND, Listening, form
 
 SECRET = "opened-by-a-request"
 RIGHT = TOKEN.encode()
+JOB = "a-job-of-somebody"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -67,6 +68,25 @@ CALLS = [
     ("GET", "//v1/health"),
     ("OPTIONS", "/v1/xray"),
     ("TRACE", "/v1/xray"),
+    ("GET", "/v1/status"),
+    ("POST", "/v1/memory/free"),
+    ("GET", "/metrics"),
+    ("GET", "/v1/openapi.json"),
+    ("POST", "/v1/jobs"),
+    ("DELETE", "/v1/jobs"),
+    ("GET", f"/v1/jobs/{JOB}"),
+    ("GET", f"/v1/jobs/{JOB}/events"),
+    ("GET", f"/v1/jobs/{JOB}/result"),
+    ("DELETE", f"/v1/jobs/{JOB}"),
+]
+PATHS = [
+    b"/v1/health",
+    b"/v1/models",
+    b"/v1/status",
+    b"/metrics",
+    b"/v1/openapi.json",
+    b"/v1/jobs/" + JOB.encode() + b"/events",
+    b"/v1/jobs/" + JOB.encode() + b"/result",
 ]
 
 
@@ -108,7 +128,7 @@ def test_a_token_in_the_address_or_a_cookie(door, place):
         b"",
     ],
 )
-@pytest.mark.parametrize("target", [b"/v1/health", b"/v1/models"])
+@pytest.mark.parametrize("target", PATHS)
 def test_a_wrong_host_even_with_the_token(door, host, target):
     assert_typed(door.raw(head(target, host) + b"Connection: close\r\n\r\n"), 403, "bad_host")
 
@@ -161,12 +181,51 @@ def test_a_wrong_origin_even_with_the_token(door, origin):
         b"http://evil.example/v1/models",
         b"file:///etc/passwd",
         b"*",
+        b"/metrics/",
+        b"/v1/metrics",
+        b"/v1/openapi.json/",
+        b"/v1/status/../models",
+        b"/v1/memory",
+        b"/v1/jobs/",
+        b"/v1/jobs//events",
+        b"/v1/jobs/../../../etc/passwd",
+        b"/v1/jobs/..%2f..%2f..%2fetc%2fpasswd",
+        b"/v1/jobs/a-job-of-somebody/..%2fresult",
+        b"/v1/jobs/a-job-of-somebody/result/",
+        b"/v1/jobs/a-job-of-somebody/RESULT",
+        b"/v1/jobs/a-job-of-somebody/events/../result",
     ],
 )
 def test_path_tricks(door, target):
     close = b"Connection: close\r\n\r\n"
     assert_typed(door.raw(head(target) + close), 404, "not_found")
     assert_typed(door.raw(head(target, token=b"wrong") + close), 401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"%2e%2e%5c%2e%2e%5ctoken",
+        b"a-job%00-of-somebody",
+        b"a.job.of.somebody",
+        b"C:%5cWindows%5c",
+        b"%0d%0aX: y",
+    ],
+)
+@pytest.mark.parametrize("rest", [b"", b"/events", b"/result"])
+def test_job_names_that_are_paths(door, name, rest):
+    target = b"/v1/jobs/" + name.replace(b" ", b"%20") + rest
+    answer = door.raw(head(target) + b"Connection: close\r\n\r\n")
+    assert_typed(answer, 422, "bad_job")
+    assert "x" not in answer.headers, "no header can be written into an answer"
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/memory/free"])
+def test_a_page_from_elsewhere_starts_and_stops_nothing(door, path):
+    for method in ("POST", "DELETE"):
+        answer = door.ask(method, path, b"", {"Origin": "https://evil.example"})
+        assert_typed(answer, 403, "bad_origin")
+    assert door.ask("GET", "/v1/health").json()["status"] == "ready"
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +251,8 @@ def test_a_file_name_in_the_form_is_never_opened(door, opened, tmp_path):
         styled = door.xray(b"\x89PNG", style=secret.as_posix())
     finally:
         opened["watching"] = False
-    for refused in (answer, told, styled):
+    assert_typed(styled, 422, "bad_style")
+    for refused in (answer, told):
         assert_typed(refused, 415, "not_an_image")
         assert SECRET not in refused.text
     assert not [path for path in opened["paths"] if SECRET in path or "passwd" in path]
@@ -203,12 +263,14 @@ def test_a_file_name_in_the_form_is_never_opened(door, opened, tmp_path):
     [b"X-Padding: " + b"a" * 70_000, b"\r\n".join(b"X-%d: %s" % (i, b"b" * 90) for i in range(4000))],
     ids=["one long header", "many headers"],
 )
-def test_oversize_headers(door, field):
-    assert_typed(door.raw(head() + field + b"\r\n\r\n"), 431, "headers_too_large")
+@pytest.mark.parametrize("target", PATHS)
+def test_oversize_headers(door, field, target):
+    assert_typed(door.raw(head(target) + field + b"\r\n\r\n"), 431, "headers_too_large")
 
 
 def test_an_oversize_request_line(door):
-    assert_typed(door.raw(head(b"/v1/" + b"a" * 100_000) + b"\r\n"), 431, "headers_too_large")
+    for start in (b"/v1/", b"/v1/jobs/"):
+        assert_typed(door.raw(head(start + b"a" * 100_000) + b"\r\n"), 431, "headers_too_large")
 
 
 @pytest.mark.parametrize(
@@ -233,6 +295,8 @@ def test_what_is_no_http(door, data):
 def test_oversize_bodies(door):
     large = bytes(1_000_001)
     assert_typed(door.xray(large), 413, "body_too_large")
+    for path in ("/v1/jobs", "/v1/memory/free"):
+        assert_typed(door.ask("POST", path, large, {"Content-Type": KIND}), 413, "body_too_large")
     pieces = (large[start : start + 50_000] for start in range(0, len(large), 50_000))
     opening = form(b"").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     streamed = (piece for group in ([opening], pieces) for piece in group)

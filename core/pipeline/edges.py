@@ -1,0 +1,50 @@
+"""Values at the body's edge: carried outwards, so that enlarging does not mix in what lies outside."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:
+    """Carry the layers a few pixels past the body's edge.
+
+    The model's values mean something only inside the mask; enlarging them must not mix in what lies outside.
+
+    Args:
+        integrals: float (2, S, S), values of fully covered pixels.
+        frame: float (1, S, S), mask at the model's size, 0 to 1.
+        pixels: How far.
+
+    Returns:
+        float (2, S, S), changed only where the mask is under one half.
+    """
+    solid = frame[0] >= 0.5
+    # Parts thinner than a pixel of the frame have no solid pixel near: there the model's value is all there is.
+    known = solid | ((frame[0] > 0.02) & ~widened(solid))
+    width = frame.shape[2] + 2
+    around = torch.tensor([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)])[:, None]
+    values = F.pad(integrals * known, (1, 1, 1, 1)).flatten(1)
+    filled = F.pad(known, (1, 1, 1, 1)).flatten()
+    # Only the pixels next to known ones are touched: averages of whole frames would take half as long as the model.
+    for _ in range(pixels):
+        wider = widened(known)
+        rows, columns = (wider & ~known).nonzero(as_tuple=True)
+        ring = (rows + 1) * width + columns + 1
+        near = ring + around
+        values[:, ring] = values[:, near].sum(dim=1) / filled[near].sum(dim=0)
+        filled[ring] = True
+        known = wider
+    return values.view(len(integrals), -1, width)[:, 1:-1, 1:-1]
+
+
+def widened(area: Tensor) -> Tensor:
+    """Bool (H, W), True where a pixel or one of its eight neighbours is."""
+    tall = area.clone()
+    tall[1:] |= area[:-1]
+    tall[:-1] |= area[1:]
+    wide = tall.clone()
+    wide[:, 1:] |= tall[:, :-1]
+    wide[:, :-1] |= tall[:, 1:]
+    return wide
