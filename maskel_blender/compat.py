@@ -134,3 +134,13 @@ def user_folder() -> Path | None:
         return Path(bpy.utils.extension_path_user(__package__, create=True))
     except (ValueError, OSError):
         return None
+
+
+def remove_scene(scene: bpy.types.Scene) -> None:
+    """Remove a scene that no window shows; Blender 4.3 crashes if the context has no window, as in `--command`."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is not None or not windows:
+        bpy.data.scenes.remove(scene)
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.data.scenes.remove(scene)
