@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,18 @@ _RENDER_HANDLERS = (
 def waits_for_results() -> bool:
     """True where neither timers nor modal operators run: `blender -b`, and the bpy module."""
     return bpy.app.background
+
+
+def survive_broken_pipes() -> None:
+    """Have a connection that breaks raise an error; in Blender 4.3 the signal of it ends Blender.
+
+    It stays so when the add-on goes, as its threads may still be sending then. Programs that Python starts are not affected.
+    """
+    broken = getattr(signal, "SIGPIPE", None)
+    if broken is None or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(broken) == signal.SIG_DFL:
+        signal.signal(broken, signal.SIG_IGN)
 
 
 def online_access() -> bool:
