@@ -25,8 +25,9 @@ def load_api() -> ModuleType:
 
     if not hasattr(bpy.types.Scene, "maskel"):
         maskel_blender.register()
-        # Blender itself does this when it quits, the bpy module does not
-        atexit.register(maskel_blender.unregister)
+        if not bpy.app.binary_path:
+            # the bpy module crashes on classes that are left; in a Blender program all is gone when this would run
+            atexit.register(maskel_blender.unregister)
     return importlib.import_module("maskel_blender.api")
 
 

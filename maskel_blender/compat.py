@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,18 @@ _RENDER_HANDLERS = (
 def waits_for_results() -> bool:
     """True where neither timers nor modal operators run: `blender -b`, and the bpy module."""
     return bpy.app.background
+
+
+def survive_broken_pipes() -> None:
+    """Have a connection that breaks raise an error; in Blender 4.3 the signal of it ends Blender.
+
+    It stays so when the add-on goes, as its threads may still be sending then. Programs that Python starts are not affected.
+    """
+    broken = getattr(signal, "SIGPIPE", None)
+    if broken is None or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(broken) == signal.SIG_DFL:
+        signal.signal(broken, signal.SIG_IGN)
 
 
 def online_access() -> bool:
@@ -134,3 +148,13 @@ def user_folder() -> Path | None:
         return Path(bpy.utils.extension_path_user(__package__, create=True))
     except (ValueError, OSError):
         return None
+
+
+def remove_scene(scene: bpy.types.Scene) -> None:
+    """Remove a scene that no window shows; Blender 4.3 crashes if the context has no window, as in `--command`."""
+    windows = bpy.context.window_manager.windows
+    if bpy.context.window is not None or not windows:
+        bpy.data.scenes.remove(scene)
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.data.scenes.remove(scene)

@@ -20,6 +20,7 @@ _commands: list[object] = []
 
 def register() -> None:
     """Make the add-on known."""
+    compat.survive_broken_pipes()
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.maskel = bpy.props.PointerProperty(type=settings.MaskelSettings)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if hasattr(signal, "SIGPIPE"):
+    # as Python itself has it, but not the one in Blender 4.3; the stand-in server loses clients on purpose
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 collect_ignore = []
 if importlib.util.find_spec("torch") is None:

@@ -35,10 +35,10 @@ case $verb in
     cp /etc/hosts "$root/etc/hosts"
     # a mirror that lags behind has an expired Release file; its signature is still checked
     chroot "$root" apt-get -o Acquire::Check-Valid-Until=false update
-    # numpy, requests and cattrs: Blender's own add-ons and its extension system want them
+    # numpy, requests and cattrs: Blender's own add-ons and its extension system want them; pytest and venv: our tests
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y --no-install-recommends \
       blender xvfb xauth xdotool x11-utils imagemagick scrot libgl1-mesa-dri libegl1 libgl1 libglx-mesa0 libegl-mesa0 \
-      python3-numpy python3-requests python3-cattr python3-pil python3-pytest
+      python3-numpy python3-requests python3-cattr python3-pil python3-pytest python3-venv
     chroot "$root" blender --version
     ;;
   run)

@@ -150,6 +150,8 @@ class Backend:
                         env=_clean_environment(),
                         # no console window next to Blender on Windows
                         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                        # Ctrl-C in the terminal is for Blender alone, which lets the server finish
+                        start_new_session=os.name != "nt",
                     )
             except FileNotFoundError:
                 self._failure = BackendError(

@@ -114,7 +114,7 @@ def in_render_mode(
         with compat.quiet_handlers():
             bpy.ops.render.render(scene=temporary.name)
     finally:
-        bpy.data.scenes.remove(temporary)
+        compat.remove_scene(temporary)
         failure = _SilhouetteEngine.failure
         _SilhouetteEngine.visit, _SilhouetteEngine.failure = None, None
         bpy.utils.unregister_class(_SilhouetteEngine)

@@ -1,6 +1,6 @@
 """A batch as a process of its own, to be killed.
 
-`python batch_process.py ARGUMENTS` stands for `blender -b FILE --command maskel ARGUMENTS`.
+`batch_process.py ARGUMENTS` stands for `blender -b FILE --command maskel ARGUMENTS`; see `children.with_bpy`.
 """
 
 import sys
@@ -13,6 +13,7 @@ import bpy
 import maskel_blender
 from benchmarks import blender_scene as bench
 from maskel_blender.cli import run
+from tests.blender.children import own_arguments
 
 CAMERAS = 6
 
@@ -29,7 +30,7 @@ def main() -> int:
         armature.keyframe_insert("location", index=0, frame=frame)
     bpy.context.view_layer.objects.active = body
     try:
-        return run(sys.argv[1:])
+        return run(own_arguments())
     finally:
         # as Blender does at its end; the module crashes on classes that are left
         maskel_blender.unregister()

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from maskel_blender.batch.files import digest_of
 from maskel_blender.client.png import decode_png
 from tests.blender.batch_process import CAMERAS
+from tests.blender.children import with_bpy
 
 SCRIPT = Path(__file__).with_name("batch_process.py")
 FRAMES = 5
@@ -24,9 +24,7 @@ def start(tmp_path):
     arguments = ["--camera", "all", "--frames", f"1-{FRAMES}", "--output", str(tmp_path / "out")]
     arguments += ["--manifest", str(tmp_path / "m.json"), "--quiet"]
     with (tmp_path / "log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments], stdout=log, stderr=log, env=dict(os.environ)
-        )
+        return subprocess.Popen(with_bpy(SCRIPT, *arguments), stdout=log, stderr=log, env=dict(os.environ))
 
 
 def kill_after(process, server, calls, wait):

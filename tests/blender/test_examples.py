@@ -1,10 +1,9 @@
-"""The numbered examples, each run as a user runs it: a process of its own with the bpy module."""
+"""The numbered examples, each run as a user runs it: a process of its own."""
 
 import csv
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import bpy
@@ -13,6 +12,7 @@ import pytest
 
 from benchmarks import blender_scene as bench
 from maskel_blender.client.png import decode_png
+from tests.blender.children import with_bpy
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NUMBERED = sorted(path.name for path in EXAMPLES.glob("0*.py"))
@@ -33,7 +33,7 @@ def file(scene, character, tmp_path):
 
 def run(name, file, *arguments):
     result = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), "--file", str(file), *arguments],
+        with_bpy(EXAMPLES / name, "--file", str(file), *arguments),
         env=dict(os.environ),
         cwd=file.parent,
         stdout=subprocess.PIPE,

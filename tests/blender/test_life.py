@@ -16,6 +16,7 @@ import pytest
 
 import maskel_blender
 from benchmarks import blender_scene as bench
+from tests.blender.children import with_bpy
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE = f'"{sys.executable}" "{REPOSITORY / "tests" / "fakes" / "xray_server.py"}"'
@@ -89,6 +90,20 @@ bpy.ops.maskel.generate()
 print("pid", SESSION.backend._process.pid, flush=True)
 {ending}
 """
+BROKEN = """
+import os, signal, sys
+sys.path.insert(0, {repository!r})
+import maskel_blender
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+maskel_blender.register()
+ours, theirs = os.pipe()
+os.close(ours)
+try:
+    os.write(theirs, b"x")
+except BrokenPipeError:
+    print("went on", flush=True)
+maskel_blender.unregister()
+"""
 ENDINGS = {
     "quits": "sys.exit(0)",
     "is ended at once": "os._exit(3)",
@@ -113,7 +128,7 @@ def test_no_orphan_server(ending, tmp_path):
     environment = {**os.environ, "MASKEL_COMMAND": FAKE}
     environment.pop("MASKEL_SERVER", None)
     child = subprocess.Popen(
-        [sys.executable, str(script)],
+        with_bpy(script),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
@@ -131,3 +146,11 @@ def test_no_orphan_server(ending, tmp_path):
     while alive(server_pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not alive(server_pid)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="this system has no such signal")
+def test_a_broken_connection_does_not_end_blender(tmp_path):
+    script = tmp_path / "child.py"
+    script.write_text(BROKEN.format(repository=str(REPOSITORY)))
+    child = subprocess.run(with_bpy(script), capture_output=True, text=True, timeout=60, check=False)
+    assert "went on" in child.stdout, child.stderr

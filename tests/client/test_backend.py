@@ -47,6 +47,8 @@ def test_life(backend):
     assert token
     folder = backend.log_file.parent
     process = backend._process
+    if os.name != "nt":
+        assert os.getpgid(process.pid) != os.getpgid(0), "Ctrl-C in the terminal must not end it"
     backend.start(FAKE)
     assert backend._process is process, "a running server must be kept"
     backend.stop()
