@@ -151,7 +151,7 @@ def user_folder() -> Path | None:
 
 
 def remove_scene(scene: bpy.types.Scene) -> None:
-    """Remove a scene that no window shows; Blender 4.3 crashes if the context has no window, as in `--command`."""
+    """Remove a scene that no window shows; Blender 4.2 and 4.3 crash if the context has no window, as in `--command`."""
     windows = bpy.context.window_manager.windows
     if bpy.context.window is not None or not windows:
         bpy.data.scenes.remove(scene)

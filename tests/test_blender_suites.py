@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ from maskel_blender.client.png import decode_png
 REPOSITORY = Path(__file__).resolve().parents[1]
 VERSIONS = {"4.2": "bpy==4.2.*", "4.5": "bpy==4.5.*", "5.0": "bpy==5.0.*"}
 SUITE_SECONDS = 900
+PROGRAM = shutil.which("blender")
 PURE_BATCH = ("files", "flight", "frames", "joints", "manifest", "naming", "outputs", "plan", "progress")
 
 
@@ -52,6 +54,25 @@ def test_suite(version, tmp_path):
         ],
         cwd=REPOSITORY,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        timeout=SUITE_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-6000:]
+
+
+@pytest.mark.slow
+@pytest.mark.blender
+@pytest.mark.skipif(PROGRAM is None or os.name == "nt", reason="no program blender on the PATH, or no sh")
+def test_program():
+    """The zip in a Blender program: built, installed, the command line with its exit statuses."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MASKEL_")}
+    result = subprocess.run(
+        ["sh", str(REPOSITORY / "tools" / "blender_check.sh"), str(PROGRAM)],
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -6,6 +6,7 @@ import bpy
 from bl_operators.presets import AddPresetBase
 
 SUBDIR = "maskel"
+_SETTINGS = "bpy.context.scene.maskel"
 
 
 class MASKEL_MT_presets(bpy.types.Menu):
@@ -26,15 +27,15 @@ class MASKEL_OT_preset_add(AddPresetBase, bpy.types.Operator):
     bl_options = {"REGISTER", "INTERNAL"}
     preset_menu = "MASKEL_MT_presets"
     preset_subdir = SUBDIR
-    preset_defines = ["maskel = bpy.context.scene.maskel"]
+    # no preset_defines: their names are not found in a Blender 4.3 with Python 3.13, as Debian has it
     # what names objects of one file is left out: a preset is for all files
     preset_values = [
-        "maskel.target",
-        "maskel.style",
-        "maskel.size",
-        "maskel.result.keep",
+        f"{_SETTINGS}.target",
+        f"{_SETTINGS}.style",
+        f"{_SETTINGS}.size",
+        f"{_SETTINGS}.result.keep",
         *(
-            f"maskel.result.look.{name}"
+            f"{_SETTINGS}.result.look.{name}"
             for name in (
                 "placement",
                 "depth",

@@ -174,3 +174,11 @@ def test_cameras_that_cannot_be_used(scene, character):
     assert code() == "panoramic_camera"
     scene.camera = None
     assert code() == "no_camera"
+
+
+def test_a_context_without_a_window(scene, character):
+    """As the functions have that `--command` calls."""
+    scenes = [item.name for item in bpy.data.scenes]
+    with bpy.context.temp_override(window=None):
+        assert capture(scene, [character], scene.camera, 1).mask.any()
+    assert [item.name for item in bpy.data.scenes] == scenes
