@@ -80,7 +80,9 @@ class Screen:
 
     def picture(self, name: str) -> None:
         """A picture of the whole screen, NAME.png in the folder."""
-        subprocess.run(["import", "-window", "root", str(self.folder / f"{name}.png")], check=True, timeout=60)
+        subprocess.run(
+            ["import", "-window", "root", str(self.folder / f"{name}.png")], check=True, timeout=60
+        )
 
     def move(self, x: int, y: int) -> None:
         """Move the mouse, in pixels from the window's lower left."""
@@ -113,7 +115,7 @@ class Screen:
     def click(self, command: str, x_share: float = 0.5) -> Steps:
         """Press the button of the sidebar that has this in its Python command."""
         yield from self.find(command, x_share)
-        yield from self._press()
+        yield from self.press()
 
     def wait(self, done: Callable[[], object], what: str) -> Steps:
         """Let Blender run until something is so."""
@@ -143,7 +145,7 @@ class Screen:
         """Press this far below the mouse."""
         self.move(self._mouse[0], self._mouse[1] - pixels)
         yield 0.1
-        yield from self._press()
+        yield from self.press()
 
     def unfold(self) -> None:
         """Show our panels unfolded from the first; before the tab is opened."""
@@ -155,11 +157,17 @@ class Screen:
                     panel.bl_options = set(panel.bl_options) - {"DEFAULT_CLOSED"}
                     bpy.utils.register_class(panel)
 
-    def _press(self) -> Steps:
+    def press(self, seconds: float = 0.1) -> Steps:
+        """Press the left button where the mouse is.
+
+        Args:
+            seconds: How long, and how long to let Blender run afterwards.
+
+        """
         x, y = self._mouse
         for value in ("PRESS", "RELEASE"):
             self.window.event_simulate(type="LEFTMOUSE", value=value, x=x, y=y)
-            yield 0.1
+            yield seconds
 
 
 def build_scene(screen: Screen) -> Steps:
@@ -192,6 +200,10 @@ class Player:
         preferences = bpy.context.preferences
         preferences.view.show_splash = preferences.view.use_save_prompt = False
         preferences.use_preferences_save = False
+        # an answer of another scenario would come at once
+        cache = part("session").SESSION.cache
+        cache.folder = None
+        cache.clear()
         yield from build_scene(self.screen)
         yield from steps(self.screen)
 

@@ -2,8 +2,8 @@
 
     python -m tests.window.play SCENARIO FOLDER [--blender PROGRAM] [--size 1440x900]
 
-Leaves pictures and result.json in the folder. Needs Xvfb, ImageMagick's `import`, and a Blender: --blender, MASKEL_BLENDER, or the
-one on the PATH. Without MASKEL_SERVER or MASKEL_COMMAND a made-up server answers.
+Leaves pictures and result.json in the folder. Needs Xvfb, ImageMagick's `import`, and a Blender: --blender, MASKEL_BLENDER, or
+the one on the PATH. Without MASKEL_SERVER or MASKEL_COMMAND a made-up server answers.
 """
 
 from __future__ import annotations
