@@ -84,6 +84,17 @@ class Screen:
             ["import", "-window", "root", str(self.folder / f"{name}.png")], check=True, timeout=60
         )
 
+    def brightness(self, x: int, y: int) -> int:
+        """Grey level 0..255 of a point of the screen, counted from the lower left."""
+        crop = f"1x1+{x}+{self.window.height - 1 - y}"
+        grey = subprocess.run(
+            ["import", "-window", "root", "-crop", crop, "-depth", "8", "gray:-"],
+            check=True,
+            timeout=60,
+            capture_output=True,
+        )
+        return grey.stdout[0]
+
     def move(self, x: int, y: int) -> None:
         """Move the mouse, in pixels from the window's lower left."""
         self._mouse = (x, y)

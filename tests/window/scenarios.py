@@ -132,7 +132,11 @@ def material_preview(screen: Screen) -> Steps:
     yield from screen.click("maskel.generate")
     yield from screen.idle()
     screen.area().spaces[0].shading.type = "MATERIAL"
-    yield 12.0
+    # until its shader is compiled, a material is drawn solid
+    region = screen.region("WINDOW")
+    x, y = region.x + 230, region.y + 150
+    yield from screen.wait(lambda: screen.brightness(x, y) < 110, "the plane was transparent")
+    yield 1.0
     screen.picture("material")
 
 
@@ -168,8 +172,6 @@ def live_preview(screen: Screen) -> Steps:
     yield from screen.wait(lambda: not preview.dirty and not preview._newest.busy, "the preview had followed")
     yield 1.0
     screen.picture("camera")
-    screen.move(x, y)
-    yield 0.5
     with bpy.context.temp_override(**screen.context("UI")):
         bpy.ops.maskel.preview(source="CAMERA")
     yield 0.5
@@ -288,13 +290,12 @@ def speed(screen: Screen) -> Steps:
     for number in range(6):
         session.cache.clear()
         scene.camera.location.x = 0.05 * number
-        yield from screen.find("maskel.generate")
+        session.message = ""
         began = time.perf_counter()
-        message, session.message = session.message, ""
-        yield from screen.press(0.0)
+        _press_generate(screen)
         while not session.message:
             assert session.error is None, session.error
-            assert time.perf_counter() - began < 60.0, message
+            assert time.perf_counter() - began < 60.0
             yield 0.001
         seconds.append(time.perf_counter() - began)
         yield 0.5
@@ -322,13 +323,12 @@ def speed(screen: Screen) -> Steps:
 
     workflow.capture, pump.tick = timed_capture, timed_tick
     try:
-        yield from screen.find("maskel.generate")
         last = time.perf_counter()
         for _ in range(200):
             yield 0.005
             idle.append(time.perf_counter() - last)
             last = time.perf_counter()
-        yield from screen.press(0.0)
+        _press_generate(screen, chosen=True)
         last = time.perf_counter()
         while not pump.orders:
             yield 0.001
@@ -339,7 +339,14 @@ def speed(screen: Screen) -> Steps:
     finally:
         workflow.capture, pump.tick = capture, tick
     screen.values |= {"ticks, s": ticks, "silhouettes, s": silhouettes, "idle gaps, s": idle, "gaps, s": gaps}
-    screen.values["planes"] = len(planes())
+    entries = [entry.words for entry in session.queue.entries]
+    assert len(planes()) == 10, (entries, str(session.error))
+
+
+def _press_generate(screen: Screen, chosen: bool = False) -> None:
+    """What the button does when it is pressed."""
+    with bpy.context.temp_override(**screen.context()):
+        bpy.ops.maskel.generate("INVOKE_DEFAULT", size=512, chosen=chosen)
 
 
 def portrait(screen: Screen) -> Steps:
@@ -366,5 +373,5 @@ def portrait(screen: Screen) -> Steps:
     screen.picture("through")
     image.maskel.look.opacity = 1.0
     space.shading.type = "MATERIAL"
-    yield 20.0
+    yield 60.0
     screen.picture("material")
