@@ -7,7 +7,7 @@ import bpy
 from ..errors import MaskelError
 from ..orders import frames_folder
 from ..sequence.files import FrameRange
-from .messages import error_box
+from .messages import error_box, hint
 
 
 class MASKEL_PT_frames(bpy.types.Panel):
@@ -47,9 +47,7 @@ class MASKEL_PT_frames(bpy.types.Panel):
             error_box(layout, context, error)
         else:
             if message:
-                layout.label(
-                    text="The file is not saved: the frames go to the extension's own folder", icon="INFO"
-                )
+                hint(layout, context, "The file is not saved: the frames go to the extension's own folder.")
 
 
 CLASSES = (MASKEL_PT_frames,)

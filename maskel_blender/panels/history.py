@@ -95,7 +95,8 @@ def describe(image: bpy.types.Image) -> list[str]:
     lines = [
         f"{image.get('maskel_camera', '')}, frame {image.get('maskel_frame', '')}, {image.get('maskel_style', '')}",
         f"Model {image.get('maskel_model', '') or 'unknown'}, version {image.get('maskel_version', '') or 'unknown'}",
-        f"Mask {str(image.get('maskel_mask_sha256', ''))[:12]}, {image.get('maskel_time', '')}",
+        f"Mask {str(image.get('maskel_mask_sha256', ''))[:12]}",
+        str(image.get("maskel_time", "")).replace("T", " ").replace("+00:00", " UTC"),
         "Not for medical use",
     ]
     if is_doubtful(image):

@@ -6,7 +6,7 @@ import bpy
 
 from ..queue.entry import EntryState
 from ..session import SESSION
-from .messages import error_box
+from .messages import error_box, hint
 
 
 class MASKEL_PT_main(bpy.types.Panel):
@@ -34,7 +34,7 @@ class MASKEL_PT_main(bpy.types.Panel):
             if any(entry.state is EntryState.FAILED for entry in SESSION.queue.entries):
                 layout.operator("maskel.retry", icon="FILE_REFRESH")
         elif SESSION.message:
-            layout.label(text=SESSION.message, icon="CHECKMARK")
+            hint(layout, context, SESSION.message, "CHECKMARK")
 
 
 def _button(layout: bpy.types.UILayout, settings) -> None:

@@ -33,13 +33,14 @@ def explained_button(layout: bpy.types.UILayout, operator: type[bpy.types.Operat
 
 def hint(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "INFO") -> None:
     """Why something is grey, or what is to be known."""
-    wrapped(layout.column(align=True), context, text, icon)
+    wrapped(layout, context, text, icon)
 
 
 def wrapped(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """A text in as many lines as it needs at the region's width."""
     scale = context.preferences.system.ui_scale
-    width = max(int(context.region.width / (7.5 * scale)) - 6, 16) if context.region else 40
+    width = max(int(context.region.width / (6.9 * scale)) - 6, 16) if context.region else 40
     blank = "NONE" if icon == "NONE" else "BLANK1"
+    column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(text, width)):
-        layout.label(text=line, icon=icon if number == 0 else blank)
+        column.label(text=line, icon=icon if number == 0 else blank)

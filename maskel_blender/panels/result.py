@@ -84,11 +84,12 @@ def draw_look(layout: bpy.types.UILayout, look: bpy.types.PropertyGroup, layers:
     toned = layout.column()
     toned.enabled = layers
     toned.prop(look, "shown")
-    row = toned.row(align=True, heading="Colours")
+    # one below the other: with split properties, rows within a row with a heading fall apart
+    colours = toned.column(align=True)
     for name, without in (("bone_colour", "SOFT"), ("soft_colour", "BONE")):
-        part = row.row(align=True)
+        part = colours.row()
         part.enabled = look.shown != without
-        part.prop(look, name, text="")
+        part.prop(look, name)
     layout.prop(look, "placement")
     layout.prop(look, "depth")
     layout.prop(look, "opacity", slider=True)
