@@ -1,5 +1,6 @@
 """The client against a server that keeps the contract, and against ones that do not."""
 
+import http.client
 import socket
 import threading
 import time
@@ -227,6 +228,43 @@ def test_abort_from_another_thread(server):
     began = time.monotonic()
     assert code_of(lambda: client.xray(REQUEST)) == "aborted"
     assert time.monotonic() - began < 3.0
+
+
+def test_abort_while_the_connection_is_being_made(server, monkeypatch):
+    server.faults = Faults(delay=30.0)
+    client = client_for(server)
+    connect = http.client.HTTPConnection.connect
+
+    def connect_late(connection):
+        client.abort()
+        connect(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect_late)
+    assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+    assert server.calls == []
+
+
+def test_abort_in_the_middle_of_an_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = HttpClient(parse_address(f"127.0.0.1:{listener.getsockname()[1]}"), timeout=30.0)
+        cut = threading.Event()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + b"x" * 10
+                )
+                until(lambda: client._transport._socket is not None)
+                client.abort()
+                cut.wait(30.0)
+
+        threading.Thread(target=answer, daemon=True).start()
+        began = time.monotonic()
+        assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+        cut.set()
+        assert time.monotonic() - began < 15.0
 
 
 def test_not_http():
