@@ -147,7 +147,7 @@ def xray(
     joints: bool = False,
     layers: bool = False,
     place: bool = True,
-    placement: str = "PLANE",
+    placement: str | None = None,
     output: str | Path | None = None,
     timeout: float | None = None,
 ) -> Result:
@@ -163,7 +163,7 @@ def xray(
         joints: Whether to ask for joints.
         layers: Whether to ask for the predicted layers.
         place: Whether to place the X-ray in the scene.
-        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``; None = as what it replaces is placed, else as the panel says.
         output: Folder, or folder and pattern, to write files to; None writes none.
         timeout: Seconds to wait, the start of the server included; None takes the preferences' time, in a window a minute.
 
@@ -282,7 +282,7 @@ def batch(
     plan: BatchPlan,
     manifest: str | Path | None = None,
     resume: bool = True,
-    placement: str = "",
+    placement: str | None = "",
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     timeout: float | None = None,
@@ -294,7 +294,7 @@ def batch(
         manifest: File to keep a record of every item in.
         resume: Whether to leave out what the manifest says is finished and whose files are unchanged.
         placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND`` to place the X-rays of one frame in the scene as well: the present
-            frame if it is among them, else the first. "" only writes files.
+            frame if it is among them, else the first; None places them as the panel says. "" only writes files.
         progress: Called after each item.
         stop: Asked now and then; True ends the batch after what is in work.
         timeout: Seconds for all of it; None is no limit, in a window a minute.

@@ -36,7 +36,11 @@ def resolve(
         rig = _armature(context.scene, armature)
         return rig.name, from_objects(context, [rig])
     if target == "COLLECTION":
-        chosen = bpy.data.collections.get(collection)
+        settings = getattr(context.scene, "maskel", None)
+        chosen = settings.collection if settings is not None else None
+        if chosen is None or chosen.name != collection:
+            # else a linked one of the same name would be taken for it
+            chosen = bpy.data.collections.get(collection)
         if chosen is None:
             raise TargetError(
                 "no_collection", f'There is no collection "{collection}".', "Pick the character's collection."
@@ -56,6 +60,12 @@ def resolve(
         return name, from_objects(context, selected)
     active = layer_objects.active
     return active.name if active else "", from_objects(context, [active] if active else [])
+
+
+def of_settings(context: bpy.types.Context) -> tuple[str, list[bpy.types.Object]]:
+    """The character that the scene's settings name; see `resolve`."""
+    settings = context.scene.maskel
+    return resolve(context, settings.target, settings.collection.name if settings.collection else "")
 
 
 def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:

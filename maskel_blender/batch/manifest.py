@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import PlanError
-from .files import digest_of, write_whole
+from ..files import digest_of, write_whole
 from .plan import Item, Plan
 
 VERSION = 1

@@ -57,8 +57,8 @@ class Batch:
         backend: The server of this Blender.
         manifest: Where to keep records, loaded.
         resume: Whether to leave out the finished items it holds.
-        placement: How to place the pictures, see `ends.place`; "" places none. Of several frames the present one is placed,
-            or the first if it is not among them.
+        placement: How to place the pictures, see `ends.place`; None as the scene says, "" places none. Of several frames the
+            present one is placed, or the first if it is not among them.
         progress: Called on the main thread after each item.
         stop: Asked now and then.
     """
@@ -70,7 +70,7 @@ class Batch:
     backend: Backend
     manifest: Manifest = field(default_factory=Manifest)
     resume: bool = True
-    placement: str = ""
+    placement: str | None = ""
     progress: Callable[[Progress], None] = lambda _progress: None
     stop: Callable[[], Stop] = lambda: Stop.NO
 
@@ -82,7 +82,7 @@ class Batch:
 
         """
         scene = self.context.scene
-        if self.placement:
+        if self.placement != "":
             ends.check_registered(scene)
         frames = {item.frame for item in self.plan.items}
         self._placed_frame = scene.frame_current if scene.frame_current in frames else min(frames)
@@ -184,7 +184,7 @@ class Batch:
         self.progress(self._progress(record))
 
     def _places(self, item: Item) -> bool:
-        return bool(self.placement) and item.frame == self._placed_frame
+        return self.placement != "" and item.frame == self._placed_frame
 
     def _place(self, item: Item, prepared: Prepared, answer: XrayAnswer) -> None:
         placed = ends.place(prepared, answer, self.placement)

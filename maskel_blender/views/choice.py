@@ -51,8 +51,7 @@ def choose(
         wanted = list(names)
     elif source == "RIGGING":
         if objects is None:
-            collection = settings.collection.name if settings.collection else ""
-            objects = targets.resolve(context, settings.target, collection)[1]
+            objects = targets.of_settings(context)[1]
         return Choice(rigging.place(context, objects), [])
     elif source == "CHOSEN":
         wanted = [entry.object.name for entry in settings.views.cameras if entry.object is not None]

@@ -20,7 +20,7 @@ from ..silhouette.sides import Facing
 COLLECTION = "MaSkel cameras"
 ROLE_CAMERA = "rigging_camera"
 ROLE_COLLECTION = "rigging_cameras"
-VIEW_KEY = "maskel_view"
+VIEW_KEY = "maskel_rigging_view"
 _LABELS = {view[0]: view[1] for view in VIEWS}
 _ORDER = [view[0] for view in VIEWS]
 

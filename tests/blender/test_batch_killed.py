@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from maskel_blender.batch.files import digest_of
 from maskel_blender.client.png import decode_png
+from maskel_blender.files import digest_of
 from tests.blender.batch_process import CAMERAS
 
 SCRIPT = Path(__file__).with_name("batch_process.py")

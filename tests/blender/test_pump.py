@@ -110,6 +110,19 @@ def test_an_undo_in_between_loses_no_result(window, cameras, server, monkeypatch
     assert planes() == []
 
 
+def test_an_order_holds_the_settings_it_was_given_with(window, cameras, scene, server):
+    scene.maskel.character.side = "FRONT"
+    press(chosen=True)
+    pump_until(lambda: SESSION.queue.entries[0].request is not None)
+    scene.maskel.character.side = "BACK"
+    scene.maskel.character.left_out.add().object = bpy.data.objects["Figure"]
+    scene.maskel.result.look.placement = "EMPTY"
+    finish()
+    assert SESSION.error is None
+    assert {form["view"] for form in server.forms} == {b"front"}
+    assert len(planes()) == 3
+
+
 def test_a_camera_that_is_deleted_fails_alone(window, cameras, server):
     press(chosen=True)
     bpy.data.objects.remove(bpy.data.objects["Side"])

@@ -116,7 +116,9 @@ def test_rigging_set_sees_all_of_the_character(scene, person, resolution):
         assert [warning.code for warning in silhouette.warnings if warning.code != "body_tiny"] == []
         rows, columns = np.nonzero(silhouette.mask)
         fills.append(max(np.ptp(rows) / resolution[1], np.ptp(columns) / resolution[0]))
-        wanted = {"FRONT_LEFT": None, "FRONT_RIGHT": None}.get(camera["maskel_view"], camera["maskel_side"])
+        wanted = {"FRONT_LEFT": None, "FRONT_RIGHT": None}.get(
+            camera["maskel_rigging_view"], camera["maskel_side"]
+        )
         assert wanted is None or silhouette.side == wanted
         scales.add(round(camera.data.ortho_scale, 5))
         heights.add(round(camera.matrix_world.translation.z, 4))
