@@ -14,6 +14,7 @@ from .client.png import decode_png, encode_png
 from .client.request import XrayRequest
 from .errors import MaskelError
 from .jobs import Job, JobOptions
+from .marks import ROLE_KEY, ROLE_PREVIEW
 from .orders import names_of
 from .placement.frame import Frame
 from .placement.picture import compose
@@ -27,7 +28,6 @@ from .silhouette.raster import Region
 from .silhouette.view import CameraView
 
 PIXELS = 256
-ROLE_PREVIEW = "xray_preview"
 _NAME = "X-ray preview"
 
 
@@ -106,7 +106,7 @@ class LivePreview:
 
     def remove(self) -> None:
         """Take the preview out of the file."""
-        for item in [item for item in bpy.data.objects if item.get(targets.ROLE_KEY) == ROLE_PREVIEW]:
+        for item in [item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW]:
             image = item.data
             bpy.data.objects.remove(item)
             if image is not None:
@@ -239,7 +239,7 @@ def view_of(space: bpy.types.SpaceView3D, width: int, height: int, longest: int 
 
 
 def _find() -> bpy.types.Object | None:
-    return next((item for item in bpy.data.objects if item.get(targets.ROLE_KEY) == ROLE_PREVIEW), None)
+    return next((item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW), None)
 
 
 def _new_empty(scene: bpy.types.Scene) -> bpy.types.Object:

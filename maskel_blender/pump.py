@@ -311,7 +311,7 @@ def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> bpy.types.Obje
 def _forget(entry: Entry) -> None:
     """An answer that cannot be used must not come again."""
     if entry.request is not None and entry.answer is not None:
-        SESSION.cache.forget(answer_key(entry.request, entry.answer.model, entry.answer.version))
+        SESSION.cache.forget(answer_key(entry.request, entry.answer))
 
 
 def _place_track(order: Order, camera: str, track) -> str:

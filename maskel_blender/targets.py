@@ -7,11 +7,9 @@ from collections.abc import Iterable
 import bpy
 
 from .errors import TargetError
+from .marks import ROLE_KEY
 from .silhouette.evaluate import MESH_TYPES
 from .silhouette.options import DEFAULT_OPTIONS, SilhouetteOptions
-
-ROLE_KEY = "maskel_role"
-"""Custom property that marks objects MaSkel made; they are never part of a silhouette."""
 
 
 def resolve(

@@ -15,6 +15,29 @@ from ..session import SESSION
 from ..settings.choices import PLACEMENTS, STYLES, TARGETS
 
 
+def panel_options(settings: bpy.types.PropertyGroup) -> dict[str, str | int | bool]:
+    """Properties of the operator as the panel's button gives them.
+
+    Args:
+        settings: `scene.maskel`.
+
+    """
+    frames = settings.frames
+    return {
+        "camera": settings.camera.name if settings.camera else "",
+        "chosen": settings.views.source != "ACTIVE",
+        "target": settings.target,
+        "collection": settings.collection.name if settings.collection else "",
+        "style": settings.style,
+        "size": settings.size,
+        "frames": frames.use_range,
+        "frame_start": frames.start,
+        "frame_end": frames.end,
+        "frame_step": frames.step,
+        "folder": frames.folder,
+    }
+
+
 class MASKEL_OT_generate(bpy.types.Operator):
     """Make an X-ray of the character as the camera sees it, and lay it over the character"""
 
@@ -71,7 +94,11 @@ class MASKEL_OT_generate(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Called by the button: put it into the queue and return at once."""
-        self._follow_panel(context.scene.maskel)
+        # what a call does not say is as the panel says: from a menu, the search or a shortcut it is the panel's button
+        given = self.properties.is_property_set
+        for name, value in panel_options(context.scene.maskel).items():
+            if not given(name) and not (name == "chosen" and given("camera")):
+                setattr(self, name, value)
         if compat.waits_for_results() or context.window is None:
             return self.execute(context)
         try:
@@ -80,29 +107,6 @@ class MASKEL_OT_generate(bpy.types.Operator):
             return self._fail(error)
         PUMP.submit(order)
         return {"FINISHED"}
-
-    def _follow_panel(self, settings: bpy.types.PropertyGroup) -> None:
-        """What a call does not say is as the panel says: from a menu, the search or a shortcut it is the panel's button."""
-        frames, given = settings.frames, self.properties.is_property_set
-        wanted = {
-            "target": settings.target,
-            "collection": settings.collection.name if settings.collection else "",
-            "style": settings.style,
-            "size": settings.size,
-            "frames": frames.use_range,
-            "frame_start": frames.start,
-            "frame_end": frames.end,
-            "frame_step": frames.step,
-            "folder": frames.folder,
-        }
-        if not given("camera"):
-            wanted |= {
-                "camera": settings.camera.name if settings.camera else "",
-                "chosen": settings.views.source != "ACTIVE",
-            }
-        for name, value in wanted.items():
-            if not given(name):
-                setattr(self, name, value)
 
     def _order(self, context: bpy.types.Context) -> Order:
         SESSION.error, SESSION.message = None, ""

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import bpy
 from mathutils import Matrix, Vector
 
-from ..targets import ROLE_KEY
+from ..marks import ROLE_KEY, ROLE_PLANE
 from .frame import Frame
-from .roles import ROLE_PLANE
 
 
 def new_plane(collection: bpy.types.Collection, name: str) -> bpy.types.Object:

@@ -7,9 +7,8 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..targets import ROLE_KEY
+from ..marks import ROLE_EMPTY, ROLE_KEY, ROLE_REFERENCE
 from .frame import Frame
-from .roles import ROLE_EMPTY, ROLE_REFERENCE
 
 OVER = 0.002
 """Share of the depth by which the double lies before the plane, whose depth would hide it."""

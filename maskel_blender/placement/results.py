@@ -13,9 +13,9 @@ import bpy
 
 from ..client.png import add_text, decode_rgba
 from ..errors import MaskelError
+from ..marks import ROLE_EMPTY, ROLE_GREY, ROLE_KEY, ROLE_LAYERS, ROLE_PICTURE, ROLE_PLANE
 from ..provenance import as_text
 from ..style import layers as layer_files
-from ..targets import ROLE_KEY
 from . import background, plane, reference, visibility
 from .frame import Frame
 from .images import STAMP, new_image, png_of, set_png
@@ -24,11 +24,6 @@ from .material import give_material, is_ours, set_opacity
 from .painting import Painted, paint_png, toning_of
 from .roles import (
     PICTURE,
-    ROLE_EMPTY,
-    ROLE_GREY,
-    ROLE_LAYERS,
-    ROLE_PICTURE,
-    ROLE_PLANE,
     SOURCE,
     placed_objects,
     results_collection,

@@ -13,17 +13,16 @@ import numpy as np
 from mathutils import Matrix
 
 from .. import compat
+from ..marks import ROLE_KEY, ROLE_REFERENCE, ROLE_SEQUENCE
 from ..placement.frame import Frame
 from ..placement.look import DEFAULT_LOOK, Look
 from ..placement.material import give_material, set_opacity
 from ..placement.plane import new_plane, set_corners
 from ..placement.reference import OVER, double_of, new_empty, show_empty
-from ..placement.roles import ROLE_REFERENCE, results_collection, role
-from ..targets import ROLE_KEY
+from ..placement.roles import results_collection, role
 from .files import SequenceFiles
 from .pose import nearer, square
 
-ROLE_SEQUENCE = "xray_sequence"
 _CURVES = {"location": 3, "rotation_quaternion": 4, "scale": 3}
 _SQUARE = ((-0.5, -0.5, 0.0), (0.5, -0.5, 0.0), (0.5, 0.5, 0.0), (-0.5, 0.5, 0.0))
 

@@ -226,3 +226,13 @@ def test_frames_are_shown_as_the_settings_say(scene, walk, server, tmp_path):
     assert front.dot(ahead) < 0.0
     with pytest.raises(RuntimeError, match="image plane alone"):
         generate(tmp_path, placement="EMPTY")
+
+
+def test_another_style_asks_the_model_nothing(scene, walk, server, tmp_path):
+    generate(tmp_path, frame_end=2)
+    path = tmp_path / "out" / "unsaved" / "Figure_Camera_0001.png"
+    before, runs = path.read_bytes(), server.runs
+    generate(tmp_path, frame_end=2, style="inverted")
+    assert server.runs == runs
+    assert not np.array_equal(decode_rgba(path.read_bytes()), decode_rgba(before))
+    assert read_text(path.read_bytes())["MaSkel style"] == "inverted"

@@ -8,6 +8,7 @@ import pytest
 import maskel_blender
 from benchmarks import blender_scene as bench
 from maskel_blender import compat, pump
+from maskel_blender.errors import MaskelError
 from maskel_blender.orders import make_order
 from maskel_blender.pump import PUMP
 from maskel_blender.queue.entry import EntryState
@@ -174,7 +175,9 @@ def test_loading_another_file_drops_everything(window, cameras, server):
     press(chosen=True)
     pump_until(lambda: server.running == 2)
     jobs = [entry.job for entry in SESSION.queue.entries if entry.job]
+    SESSION.error, SESSION.message = MaskelError("x", "Of the file before.", "None."), "Placed"
     bpy.ops.wm.read_homefile(use_empty=True)
+    assert (SESSION.error, SESSION.message) == (None, "")
     assert SESSION.queue.entries == []
     assert not bpy.app.timers.is_registered(PUMP.timer)
     PUMP.tick()

@@ -64,7 +64,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_stems():
     assert stem_of("Body", "Camera") == "Body_Camera"
-    names = [("Körper", "Cam"), ("K_rper", "Cam"), ("K/rper", "Cam"), ("..", "Cam"), ("", "")]
+    names = [
+        ("Körper", "Cam"),
+        ("K_rper", "Cam"),
+        ("K/rper", "Cam"),
+        ("..", "Cam"),
+        ("", ""),
+        ("a_b", "c"),
+        ("a", "b_c"),
+    ]
     stems = {stem_of(*each) for each in names}
     assert len(stems) == len(names)
     assert all(stem.isascii() and "/" not in stem and not stem.startswith(".") for stem in stems)
