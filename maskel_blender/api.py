@@ -10,7 +10,8 @@ Installed as an extension the package is called ``bl_ext.user_default.maskel_ble
 thread, wait for their result, and raise `MaskelError` with ``code``, ``message`` and ``fix``. They work in `blender -b`, in the
 bpy module and in a window's Python console; a window stands still meanwhile, so there they wait less long by default: the
 operator ``bpy.ops.maskel.generate('INVOKE_DEFAULT')`` is the way to go on working. What a call does not have to change it
-leaves: selection, active object, render settings, frame.
+leaves: selection, active object, render settings, frame. Another frame than the present one is set as a render sets it and then
+set back: what was changed of animated values and not keyed is lost, which it is not with the operator.
 """
 
 from __future__ import annotations

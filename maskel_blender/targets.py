@@ -35,10 +35,10 @@ def resolve(
         return rig.name, from_objects(context, [rig])
     if target == "COLLECTION":
         settings = getattr(context.scene, "maskel", None)
-        chosen = settings.collection if settings is not None else None
-        if chosen is None or chosen.name != collection:
-            # else a linked one of the same name would be taken for it
-            chosen = bpy.data.collections.get(collection)
+        # by name alone, a local collection would be taken for a linked one
+        picked = settings.collection if settings is not None else None
+        same = picked is not None and picked.name == collection
+        chosen = picked if same else bpy.data.collections.get(collection)
         if chosen is None:
             raise TargetError(
                 "no_collection", f'There is no collection "{collection}".', "Pick the character's collection."

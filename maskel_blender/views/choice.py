@@ -26,18 +26,11 @@ class Choice:
     refusals: list[CameraError]
 
 
-def choose(
-    context: bpy.types.Context,
-    source: str = "",
-    names: Sequence[str] = (),
-    objects: Sequence[bpy.types.Object] | None = None,
-) -> Choice:
+def choose(context: bpy.types.Context, objects: Sequence[bpy.types.Object] | None = None) -> Choice:
     """Cameras by the scene's settings; places or renews the rigging set if that is chosen.
 
     Args:
         context: Whose scene counts.
-        source: ``ACTIVE``, ``CHOSEN``, ``ALL`` or ``RIGGING``; "" for the scene's setting.
-        names: Cameras by name, instead of `source`.
         objects: The character, which the rigging set is placed around; None resolves it by the scene's settings.
 
     Raises:
@@ -46,14 +39,12 @@ def choose(
 
     """
     scene, settings = context.scene, context.scene.maskel
-    source = source or settings.views.source
-    if names:
-        wanted = list(names)
-    elif source == "RIGGING":
+    source = settings.views.source
+    if source == "RIGGING":
         if objects is None:
             objects = targets.of_settings(context)[1]
         return Choice(rigging.place(context, objects), [])
-    elif source == "CHOSEN":
+    if source == "CHOSEN":
         wanted = [entry.object.name for entry in settings.views.cameras if entry.object is not None]
     elif source == "ALL":
         ours = {item.name for item in rigging.cameras(scene)}

@@ -33,8 +33,8 @@ def code(call):
     return caught.value.code
 
 
-def choose(**options):
-    choice = views.choose(bpy.context, **options)
+def choose():
+    choice = views.choose(bpy.context)
     return choice.cameras, [error.code for error in choice.refusals]
 
 
@@ -51,13 +51,19 @@ def test_one_camera(scene, person):
     assert code(choose) == "no_camera"
 
 
-def test_all_and_named(scene, person):
+def test_all_and_chosen(scene, person):
     bench.add_camera(scene, "Fish").data.type = "PANO"
     bench.add_camera(scene, "Ante")
     scene.maskel.views.source = "ALL"
     assert choose() == (["Ante", "Camera"], ["panoramic_camera"])
-    assert choose(names=["Camera", "Body", "Nobody", "Camera"]) == (["Camera"], ["not_a_camera", "no_camera"])
-    assert code(lambda: choose(names=["Body", "Nobody"])) == "no_camera"
+    scene.maskel.views.source = "CHOSEN"
+    assert code(choose) == "no_camera"
+    for name in ("Body", "Rig"):
+        scene.maskel.views.cameras.add().object = bpy.data.objects[name]
+    assert code(choose) == "no_camera"
+    scene.maskel.views.cameras.add().object = bpy.data.objects["Camera"]
+    assert choose() == (["Camera"], ["not_a_camera", "not_a_camera"])
+    scene.maskel.views.source = "ALL"
     rigging.place(bpy.context, [person[0]])
     assert choose() == (["Ante", "Camera"], ["panoramic_camera"])
     assert "2 cameras" not in draw("MASKEL_PT_views")
