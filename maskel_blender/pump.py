@@ -251,8 +251,8 @@ class Pump:
                     errors.append(_internal(error))
         if any(entry.state is EntryState.FAILED for entry in order.entries):
             self._with_failures.append(order)
-        elif order.release and bpy.context.scene.name == order.scene:
-            choice.release(bpy.context)
+        elif order.release and order.scene in bpy.data.scenes:
+            choice.release(bpy.data.scenes[order.scene])
         seconds = time.monotonic() - order.began
         cancelled = sum(entry.state is EntryState.CANCELLED for entry in order.entries)
         order.kept.clear()

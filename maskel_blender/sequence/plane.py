@@ -98,7 +98,11 @@ def _image(plane: bpy.types.Object, name: str, files: SequenceFiles) -> bpy.type
             # another drive
             path = str(files.path(files.range.start))
     double = double_of(plane)
-    image = double.data if double is not None and double.data is not None else bpy.data.images.load(path)
+    image = (
+        double.data
+        if double is not None and double.data is not None
+        else bpy.data.images.load(path, check_existing=True)
+    )
     image.name, image.filepath = name, path
     image.source = "SEQUENCE"
     image.alpha_mode = "STRAIGHT"

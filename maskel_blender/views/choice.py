@@ -97,11 +97,11 @@ def standing(context: bpy.types.Context) -> Choice:
     return Choice(names, [])
 
 
-def release(context: bpy.types.Context) -> int:
+def release(scene: bpy.types.Scene) -> int:
     """Remove the rigging set's cameras, unless the scene's settings keep them; to be called when the X-rays are made.
 
     Returns:
         How many were removed.
 
     """
-    return 0 if context.scene.maskel.views.keep else rigging.remove(context.scene)
+    return 0 if scene.maskel.views.keep else rigging.remove(scene)

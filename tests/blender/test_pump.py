@@ -10,6 +10,7 @@ from benchmarks import blender_scene as bench
 from maskel_blender import compat, pump
 from maskel_blender.errors import MaskelError
 from maskel_blender.orders import make_order
+from maskel_blender.placement import painting, results
 from maskel_blender.pump import PUMP
 from maskel_blender.queue.entry import EntryState
 from maskel_blender.session import SESSION
@@ -109,6 +110,22 @@ def test_an_undo_in_between_loses_no_result(window, cameras, server, monkeypatch
     assert bpy.data.objects["Figure"].location.x == 0.0
     bpy.ops.ed.undo()
     assert planes() == []
+
+
+def test_pictures_are_painted_beside_the_main_thread(window, cameras, server, monkeypatch):
+    on_main = []
+
+    def paint(*arguments):
+        on_main.append(arguments)
+        return painting.paint_png(*arguments)
+
+    monkeypatch.setattr(results, "paint_png", paint)
+    press(chosen=True)
+    finish()
+    assert len(planes()) == 3
+    assert on_main == []
+    results.all_results()[0].maskel.style = "inverted"
+    assert len(on_main) == 1
 
 
 def test_an_order_holds_the_settings_it_was_given_with(window, cameras, scene, server):

@@ -167,9 +167,9 @@ def test_active_camera_is_not_removed(scene, person):
 def test_kept_or_released(scene, person):
     scene.maskel.views.source = "RIGGING"
     choose()
-    assert views.release(bpy.context) == 0
+    assert views.release(scene) == 0
     scene.maskel.views.keep = False
-    assert views.release(bpy.context) == 4
+    assert views.release(scene) == 4
     assert "MaSkel cameras" not in bpy.data.collections
 
 
