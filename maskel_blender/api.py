@@ -47,6 +47,7 @@ from .errors import MaskelError
 from .jobs import START_SECONDS, Job
 from .preferences import job_options
 from .session import SESSION
+from .silhouette.checks import SilhouetteWarning
 
 __all__ = [
     "BatchPlan",
@@ -86,6 +87,7 @@ class Result:
         version: Server version.
         seconds: Time of inference as the server tells it.
         familiarity: How like the training masks the silhouette is, 0..1; None if the server does not say.
+        warnings: What will hurt the X-ray, worst first.
     """
 
     object: bpy.types.Object | None
@@ -101,6 +103,7 @@ class Result:
     version: str
     seconds: float
     familiarity: float | None
+    warnings: tuple[SilhouetteWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,7 @@ def xray(
         version=answer.version,
         seconds=answer.seconds,
         familiarity=answer.familiarity,
+        warnings=prepared.silhouette.warnings,
     )
 
 

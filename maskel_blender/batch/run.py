@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -178,6 +178,7 @@ class Batch:
             prepared.request.mask_sha256,
             answer.familiarity,
             _now(),
+            warnings=tuple(asdict(warning) for warning in prepared.silhouette.warnings),
         )
         self.manifest.add(record)
         self._done += 1
