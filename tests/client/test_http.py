@@ -93,7 +93,7 @@ def test_a_busy_server_is_waited_for(server):
     server.faults = Faults(busy_calls=100)
     began = time.monotonic()
     assert code_of(lambda: client_for(server, timeout=0.5).xray(REQUEST)) == "busy"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_what_nobody_waits_for_any_more_is_taken_back(server):
@@ -215,19 +215,19 @@ def test_nobody_there():
 
 
 def test_silent_server_times_out(server):
-    server.faults = Faults(delay=3.0)
+    server.faults = Faults(delay=60.0)
     began = time.monotonic()
     assert code_of(lambda: client_for(server, timeout=0.4).xray(REQUEST)) == "timeout"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_abort_from_another_thread(server):
-    server.faults = Faults(delay=5.0)
+    server.faults = Faults(delay=60.0)
     client = client_for(server)
     threading.Timer(0.3, client.abort).start()
     began = time.monotonic()
     assert code_of(lambda: client.xray(REQUEST)) == "aborted"
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_abort_while_the_connection_is_being_made(server, monkeypatch):
