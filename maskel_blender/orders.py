@@ -86,8 +86,9 @@ class Order:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     began: float = field(default_factory=time.monotonic)
     entries: list[Entry] = field(default_factory=list)
-    kept: dict[int, tuple[Any, XrayAnswer, str]] = field(default_factory=dict)
-    """Placed X-rays by entry, with the name of the object, until all are placed: an undo meanwhile takes them away."""
+    kept: dict[int, tuple[Any, XrayAnswer, str, object]] = field(default_factory=dict)
+    """Placed X-rays by entry, with the name of the object and what tells them from those before, until all are placed: an
+    undo meanwhile takes them away."""
     recheck: bool = False
     """Whether an undo has happened since they were placed."""
 

@@ -13,7 +13,7 @@ from .client.request import XrayAnswer
 from .errors import MaskelError
 from .orders import Order, Shot
 from .placement.painting import Toning, toning_of
-from .placement.results import next_look
+from .placement.results import latest, next_look
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
@@ -210,8 +210,7 @@ class Pump:
             return
         if not order.tracks:
             painter: _Painter = entry.tag
-            plane = _show(order, painter, answer)
-            order.kept[entry.id] = (painter, answer, plane.name)
+            order.kept[entry.id] = _show(order, painter, answer)
             return
         shot, view, mask_sha256 = entry.tag
         track = order.tracks[shot.camera]
@@ -226,20 +225,18 @@ class Pump:
 
     def _place_again(self, order: Order) -> None:
         order.recheck = False
-        for number, (painter, answer, name) in list(order.kept.items()):
-            if name not in bpy.data.objects:
+        for number, (painter, answer, _, mark) in list(order.kept.items()):
+            if _mark(order, painter) != mark:
                 try:
-                    plane = _show(order, painter, answer)
+                    order.kept[number] = _show(order, painter, answer)
                 except MaskelError as error:
                     SESSION.error = error
                     del order.kept[number]
-                else:
-                    order.kept[number] = (painter, answer, plane.name)
 
     def _finish(self, order: Order) -> None:
         """All of an order is made: sequences, message, undo."""
         self.orders.remove(order)
-        names = [name for _, _, name in order.kept.values()]
+        names = [name for _, _, name, _ in order.kept.values()]
         errors = [entry.error for entry in order.entries if entry.error is not None]
         for camera, track in order.tracks.items():
             if track.views:
@@ -304,8 +301,18 @@ def redraw_panels() -> None:
                         region.tag_redraw()
 
 
-def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> bpy.types.Object:
-    return workflow.place(painter.prepared, answer, order.placement, order.keep, painter.picture, order.look)
+def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter, XrayAnswer, str, object]:
+    """Place an X-ray; what `Order.kept` keeps of it."""
+    shown = workflow.place(painter.prepared, answer, order.placement, order.keep, painter.picture, order.look)
+    return painter, answer, shown.name, _mark(order, painter)
+
+
+def _mark(order: Order, painter: _Painter) -> object:
+    """What tells the newest result of a camera from the one before; None if there is none."""
+    scene = bpy.data.scenes.get(order.scene)
+    camera = painter.prepared.silhouette.view.camera
+    image = latest(scene, camera, order.target) if scene is not None else None
+    return None if image is None else (image.get("maskel_time"), image.get("maskel_mask_sha256"))
 
 
 def _forget(entry: Entry) -> None:

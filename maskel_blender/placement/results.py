@@ -85,6 +85,17 @@ def versions(image: bpy.types.Image) -> list[bpy.types.Image]:
     return sorted(same, key=lambda other: int(other.get(NUMBER, 1)))
 
 
+def latest(scene: bpy.types.Scene, camera: str, target: str) -> bpy.types.Image | None:
+    """The newest result of a camera and character in a scene."""
+    key = (scene.name_full, camera, target)
+    found = [
+        image
+        for image, shown_in in scenes_of_pictures().items()
+        if image.library is None and _key(image, shown_in) == key
+    ]
+    return max(found, key=lambda image: int(image.get(NUMBER, 1)), default=None)
+
+
 def placement_of(image: bpy.types.Image) -> str:
     """How a result is placed in fact; "" if it is not."""
     for item in placed_objects(image):
@@ -111,7 +122,7 @@ def add(
         MaskelError: See `background_camera`.
 
     """
-    before = _latest(scene, made.frame.view.camera, made.target)
+    before = latest(scene, made.frame.view.camera, made.target)
     look = next_look(scene, made.frame.view.camera, made.target, look, placement)
     if look.placement == "BACKGROUND":
         # asked first: a refusal must leave nothing behind
@@ -156,7 +167,7 @@ def next_look(
         placement: Wins over either.
 
     """
-    before = _latest(scene, camera, target)
+    before = latest(scene, camera, target)
     if before is not None:
         look = read_look(before.maskel.look)
     return look if placement is None else replace(look, placement=placement)
@@ -274,16 +285,6 @@ def _source(image: bpy.types.Image) -> bytes:
 def _key(image: bpy.types.Image, scene: bpy.types.Scene | None) -> tuple[str, str, str]:
     camera, target = str(image.get("maskel_camera", "")), str(image.get("maskel_target", ""))
     return scene.name_full if scene is not None else "", camera, target
-
-
-def _latest(scene: bpy.types.Scene, camera: str, target: str) -> bpy.types.Image | None:
-    key = (scene.name_full, camera, target)
-    found = [
-        image
-        for image, shown_in in scenes_of_pictures().items()
-        if image.library is None and _key(image, shown_in) == key
-    ]
-    return max(found, key=lambda image: int(image.get(NUMBER, 1)), default=None)
 
 
 def _repaint(image: bpy.types.Image, frame: Frame, look: Look, painted: Painted | None) -> None:

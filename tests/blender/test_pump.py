@@ -141,6 +141,20 @@ def test_an_order_holds_the_settings_it_was_given_with(window, cameras, scene, s
     assert len(planes()) == 3
 
 
+def test_an_undo_in_between_loses_no_background(window, cameras, scene, server, monkeypatch):
+    monkeypatch.setattr(pump, "BUDGET_SECONDS", 0.0)
+    scene.maskel.result.look.placement = "BACKGROUND"
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Figure"].location.x = 0.1
+    bpy.ops.ed.undo_push(message="moved")
+    press(chosen=True)
+    pump_until(lambda: len(results.all_results()) == 1)
+    bpy.ops.ed.undo()
+    assert results.all_results() == []
+    finish()
+    assert [results.placement_of(image) for image in results.all_results()] == ["BACKGROUND"] * 3
+
+
 def test_a_camera_that_is_deleted_fails_alone(window, cameras, server):
     press(chosen=True)
     bpy.data.objects.remove(bpy.data.objects["Side"])
