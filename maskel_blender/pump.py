@@ -28,6 +28,7 @@ BUDGET_SECONDS = 0.02
 _SOON, _LATER = 0.01, 0.1
 _REDRAW_SECONDS = 0.5
 _POLL_SECONDS = 0.2
+_MOST_WARNINGS = 8
 
 
 class Pump:
@@ -170,7 +171,8 @@ class Pump:
             self._queue.fail(entry, _internal(error))
         else:
             told = prepared.silhouette.warnings
-            SESSION.warnings += tuple(warning for warning in told if warning not in SESSION.warnings)
+            fresh = tuple(warning for warning in told if warning not in SESSION.warnings)
+            SESSION.warnings = (SESSION.warnings + fresh)[:_MOST_WARNINGS]
             if shot.frame is None:
                 camera = prepared.silhouette.view.camera
                 look = next_look(scene, camera, order.target, order.look, order.placement)
