@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from maskel_blender.batch.files import digest_of  # noqa: E402
+
 from tests.fakes.xray_server import FakeServer, Faults  # noqa: E402
 from tools import extension  # noqa: E402
 

@@ -10,7 +10,8 @@ Installed as an extension the package is called ``bl_ext.user_default.maskel_ble
 thread, wait for their result, and raise `MaskelError` with ``code``, ``message`` and ``fix``. They work in `blender -b`, in the
 bpy module and in a window's Python console; a window stands still meanwhile, so there they wait less long by default: the
 operator ``bpy.ops.maskel.generate('INVOKE_DEFAULT')`` is the way to go on working. What a call does not have to change it
-leaves: selection, active object, render settings, frame.
+leaves: selection, active object, render settings, frame. Another frame than the present one is set as a render sets it and then
+set back: what was changed of animated values and not keyed is lost, which it is not with the operator.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from .errors import MaskelError
 from .jobs import START_SECONDS, Job
 from .preferences import job_options
 from .session import SESSION
+from .silhouette.checks import SilhouetteWarning
 
 __all__ = [
     "BatchPlan",
@@ -85,6 +87,7 @@ class Result:
         version: Server version.
         seconds: Time of inference as the server tells it.
         familiarity: How like the training masks the silhouette is, 0..1; None if the server does not say.
+        warnings: What will hurt the X-ray, worst first.
     """
 
     object: bpy.types.Object | None
@@ -100,6 +103,7 @@ class Result:
     version: str
     seconds: float
     familiarity: float | None
+    warnings: tuple[SilhouetteWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def xray(
     joints: bool = False,
     layers: bool = False,
     place: bool = True,
-    placement: str = "PLANE",
+    placement: str | None = None,
     output: str | Path | None = None,
     timeout: float | None = None,
 ) -> Result:
@@ -163,7 +167,7 @@ def xray(
         joints: Whether to ask for joints.
         layers: Whether to ask for the predicted layers.
         place: Whether to place the X-ray in the scene.
-        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``; None = as what it replaces is placed, else as the panel says.
         output: Folder, or folder and pattern, to write files to; None writes none.
         timeout: Seconds to wait, the start of the server included; None takes the preferences' time, in a window a minute.
 
@@ -216,6 +220,7 @@ def xray(
         version=answer.version,
         seconds=answer.seconds,
         familiarity=answer.familiarity,
+        warnings=prepared.silhouette.warnings,
     )
 
 
@@ -282,7 +287,7 @@ def batch(
     plan: BatchPlan,
     manifest: str | Path | None = None,
     resume: bool = True,
-    placement: str = "",
+    placement: str | None = "",
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     timeout: float | None = None,
@@ -294,7 +299,7 @@ def batch(
         manifest: File to keep a record of every item in.
         resume: Whether to leave out what the manifest says is finished and whose files are unchanged.
         placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND`` to place the X-rays of one frame in the scene as well: the present
-            frame if it is among them, else the first. "" only writes files.
+            frame if it is among them, else the first; None places them as the panel says. "" only writes files.
         progress: Called after each item.
         stop: Asked now and then; True ends the batch after what is in work.
         timeout: Seconds for all of it; None is no limit, in a window a minute.

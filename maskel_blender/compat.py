@@ -50,6 +50,10 @@ def online_access() -> bool:
     return bool(getattr(bpy.app, "online_access", True))
 
 
+RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Option of path properties that may begin with ``//``; from 4.5 on Blender warns of others."""
+
+
 def private_folder(package: str, name: str) -> Path | None:
     """A folder of the extension's own, kept over updates; not made yet. None where the add-on is no extension."""
     try:
@@ -143,11 +147,8 @@ def push_undo(message: str) -> bool:
 
 
 def user_folder() -> Path | None:
-    """The extension's own folder among the user's files; None where it is not installed as an extension."""
-    try:
-        return Path(bpy.utils.extension_path_user(__package__, create=True))
-    except (ValueError, OSError):
-        return None
+    """The extension's own folder among the user's files; not made yet. None where it is not installed as an extension."""
+    return private_folder(__package__, "")
 
 
 def remove_scene(scene: bpy.types.Scene) -> None:

@@ -7,6 +7,7 @@ from bpy.app.handlers import persistent
 
 from .preview import PREVIEW
 from .pump import PUMP
+from .session import SESSION
 
 
 @persistent
@@ -19,6 +20,8 @@ def _load_pre(*_arguments: object) -> None:
 def _load_post(*_arguments: object) -> None:
     # a crash's recovered file may hold one
     PREVIEW.remove()
+    # they speak of the file before
+    SESSION.error, SESSION.message, SESSION.warnings = None, "", ()
 
 
 @persistent

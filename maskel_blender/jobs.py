@@ -15,7 +15,7 @@ from .client.base import Client
 from .client.http import HttpClient
 from .client.request import XrayAnswer, XrayRequest
 from .errors import Cancelled, ClientError, MaskelError
-from .queue.keys import answer_key
+from .queue.keys import answer_key, answer_keys
 
 START_SECONDS = 120.0
 
@@ -68,7 +68,7 @@ class Job:
         request: What is asked.
         options: How to reach the server.
         backend: The server of our own.
-        cache: Answers of before.
+        cache: Answers of before. One with layers serves every style, so its picture may be in another.
         ended: Called with the job on its thread when it has ended.
         finish: Called with the answer on the job's thread; what it raises fails the job.
     """
@@ -177,7 +177,7 @@ class Job:
             self._finish(answer)
         except MaskelError:
             if self._cache is not None:
-                self._cache.forget(answer_key(self.request, answer.model, answer.version))
+                self._cache.forget(answer_key(self.request, answer))
             raise
 
     def _end(self, error: MaskelError) -> None:
@@ -212,7 +212,9 @@ class Job:
         health = client.wait_until_ready(START_SECONDS)
         kept = None
         if self._cache is not None and health.model:
-            kept = self._cache.get(answer_key(self.request, health.model, health.version))
+            of_layers, of_picture = answer_keys(self.request, health.model, health.version)
+            kept = self._cache.get(of_layers) if self.request.layers else None
+            kept = kept or self._cache.get(of_picture)
         if kept is not None:
             self.cached = True
             return kept
@@ -221,5 +223,5 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
         if self._cache is not None:
-            self._cache.put(answer_key(self.request, answer.model, answer.version), answer)
+            self._cache.put(answer_key(self.request, answer), answer)
         return answer

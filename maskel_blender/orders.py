@@ -15,15 +15,15 @@ from . import compat, targets
 from .client.request import XrayAnswer
 from .errors import MaskelError, TargetError
 from .jobs import JobOptions
+from .placement.frame import Frame
+from .placement.look import DEFAULT_LOOK, Look
+from .placement.state import read_look
 from .preferences import job_options
 from .queue.entry import Entry
-from .sequence.files import FrameRange, SequenceFiles, stem_of
-from .sequence.pose import FrameView
+from .sequence.files import FOLDER, FrameRange, SequenceFiles, stem_of
 from .silhouette.camera import find_camera
+from .silhouette.options import DEFAULT_OPTIONS, SilhouetteOptions
 from .views import choice
-
-FOLDER = "//maskel/"
-"""Where frames go unless the user says otherwise: next to the saved file."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Track:
     """The sequence of one camera as far as it is made."""
 
     files: SequenceFiles
-    views: dict[int, FrameView] = field(default_factory=dict)
+    views: dict[int, Frame] = field(default_factory=dict)
     provenance: dict[str, str | int | float] = field(default_factory=dict)
     plane: str = ""
 
@@ -56,7 +56,10 @@ class Order:
         options: How to reach the server.
         style: Display style.
         size: Longer side in pixels; 0 as the render.
+        body: What counts as body, as it was when the order was made.
         placement: See `workflow.place`.
+        look: How results are shown that replace none.
+        keep: Whether what they would replace is kept as a hidden version.
         tracks: By camera, for a frame range; empty for single X-rays.
         interactive: Whether a user looks on: then results make an undo step.
         release: Whether to remove the rigging set at the end.
@@ -71,7 +74,10 @@ class Order:
     options: JobOptions
     style: str = "dxa"
     size: int = 0
+    body: SilhouetteOptions = DEFAULT_OPTIONS
     placement: str | None = None
+    look: Look = DEFAULT_LOOK
+    keep: bool = False
     tracks: dict[str, Track] = field(default_factory=dict)
     interactive: bool = False
     release: bool = False
@@ -80,8 +86,9 @@ class Order:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     began: float = field(default_factory=time.monotonic)
     entries: list[Entry] = field(default_factory=list)
-    kept: dict[int, tuple[Any, XrayAnswer, str]] = field(default_factory=dict)
-    """Placed X-rays by entry, with the name of the object, until all are placed: an undo meanwhile takes them away."""
+    kept: dict[int, tuple[Any, XrayAnswer, str, object]] = field(default_factory=dict)
+    """Placed X-rays by entry, with the name of the object and what tells them from those before, until all are placed: an
+    undo meanwhile takes them away."""
     recheck: bool = False
     """Whether an undo has happened since they were placed."""
 
@@ -182,12 +189,18 @@ def make_order(
         size: Longer side in pixels; 0 as the render.
         frames: For an image sequence; None for the frame the scene is at.
         folder: Where the pictures of a sequence go.
-        placement: See `workflow.place`.
+        placement: See `workflow.place`; a sequence has an image plane alone.
 
     Raises:
-        MaskelError: No server, no character, no camera, or no folder.
+        MaskelError: No server, no character, no camera, no folder, or ``bad_placement``.
 
     """
+    if frames is not None and placement not in (None, "PLANE"):
+        raise MaskelError(
+            "bad_placement",
+            "A sequence of frames is shown by an image plane alone.",
+            "Choose the image plane.",
+        )
     scene = context.scene
     # asked first: it is cheap, and without a server the silhouettes would be for nothing
     options = job_options(context)
@@ -211,7 +224,10 @@ def make_order(
         options,
         style,
         size,
+        targets.silhouette_options(scene),
         placement,
+        read_look(scene.maskel.result.look),
+        scene.maskel.result.keep == "VERSIONS",
         tracks,
         release=camera is None and scene.maskel.views.source == "RIGGING",
         note=note,

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 
 from . import compat, targets
 from .client.png import decode_png, encode_png
 from .client.request import XrayRequest
 from .errors import MaskelError
 from .jobs import Job, JobOptions
+from .marks import ROLE_KEY, ROLE_PREVIEW
 from .orders import names_of
+from .placement.frame import Frame
 from .placement.picture import compose
+from .placement.reference import lay_reference, new_empty
 from .preferences import job_options
 from .queue.newest import Newest
-from .sequence.pose import FrameView
 from .session import SESSION
 from .silhouette.camera import find_camera
 from .silhouette.capture import Silhouette, capture
@@ -27,7 +28,6 @@ from .silhouette.raster import Region
 from .silhouette.view import CameraView
 
 PIXELS = 256
-ROLE_PREVIEW = "xray_preview"
 _NAME = "X-ray preview"
 
 
@@ -60,8 +60,7 @@ class LivePreview:
         """
         settings = context.scene.maskel
         self._options = job_options(context)
-        collection = settings.collection.name if settings.collection else ""
-        objects = targets.resolve(context, settings.target, collection)[1]
+        objects = targets.of_settings(context)[1]
         if source == "CAMERA":
             find_camera(context.scene)
         elif context.area is None or context.area.type != "VIEW_3D":
@@ -107,7 +106,7 @@ class LivePreview:
 
     def remove(self) -> None:
         """Take the preview out of the file."""
-        for item in [item for item in bpy.data.objects if item.get(targets.ROLE_KEY) == ROLE_PREVIEW]:
+        for item in [item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW]:
             image = item.data
             bpy.data.objects.remove(item)
             if image is not None:
@@ -126,6 +125,12 @@ class LivePreview:
                 SESSION.error = error
                 self.stop()
             self.error = error
+        except Exception as error:
+            # else the timer would end, and the panel say that it is on
+            SESSION.error = MaskelError(
+                "internal", f"{type(error).__name__}: {error}.", "Please report this."
+            )
+            self.stop()
         return self.on
 
     def _step(self) -> None:
@@ -204,13 +209,7 @@ class LivePreview:
         empty = _find()
         if empty is None:
             return
-        frame = FrameView(silhouette.view, silhouette.nearest, silhouette.farthest)
-        picture = silhouette.view.picture
-        longer = max(picture.width, picture.height)
-        fit = np.diag([longer / picture.width, longer / picture.height, 1.0, 1.0])
-        matrix = Matrix((frame.matrix() @ fit).tolist())
-        if empty.matrix_world != matrix:
-            empty.matrix_world = matrix
+        lay_reference(empty, Frame(silhouette.view, silhouette.nearest, silhouette.farthest), "FRONT")
 
 
 def view_of(space: bpy.types.SpaceView3D, width: int, height: int, longest: int = PIXELS) -> CameraView:
@@ -240,18 +239,13 @@ def view_of(space: bpy.types.SpaceView3D, width: int, height: int, longest: int 
 
 
 def _find() -> bpy.types.Object | None:
-    return next((item for item in bpy.data.objects if item.get(targets.ROLE_KEY) == ROLE_PREVIEW), None)
+    return next((item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW), None)
 
 
 def _new_empty(scene: bpy.types.Scene) -> bpy.types.Object:
-    empty = bpy.data.objects.new(_NAME, None)
-    empty[targets.ROLE_KEY] = ROLE_PREVIEW
-    scene.collection.objects.link(empty)
-    empty.hide_select = empty.hide_render = True
-    empty.empty_display_type, empty.empty_display_size = "IMAGE", 1.0
-    empty.empty_image_offset, empty.empty_image_side = (-0.5, -0.5), "DOUBLE_SIDED"
+    empty = new_empty(scene.collection, _NAME, ROLE_PREVIEW)
+    empty.hide_render = True
     empty.empty_image_depth = "FRONT"
-    empty.use_empty_image_alpha = True
     return empty
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import bpy
 
@@ -11,12 +12,13 @@ from . import compat, workflow
 from .client.request import XrayAnswer
 from .errors import MaskelError
 from .orders import Order, Shot
+from .placement.painting import Toning, toning_of
+from .placement.results import latest, next_look
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
 from .sequence.files import SequenceFiles
 from .sequence.plane import place_sequence
-from .sequence.pose import FrameView
 from .session import SESSION
 from .views import choice
 
@@ -26,6 +28,7 @@ BUDGET_SECONDS = 0.02
 _SOON, _LATER = 0.01, 0.1
 _REDRAW_SECONDS = 0.5
 _POLL_SECONDS = 0.2
+_MOST_WARNINGS = 8
 
 
 class Pump:
@@ -50,6 +53,7 @@ class Pump:
         """Take an order; returns at once."""
         if not self._queue.active:
             self._with_failures.clear()
+            SESSION.warnings = ()
         label = f"{order.target}, {{}}"
         for shot in order.shots:
             name = label.format(shot.camera if shot.frame is None else f"{shot.camera}, frame {shot.frame}")
@@ -159,21 +163,26 @@ class Pump:
                 frame=shot.frame,
                 priority="normal" if len(order.entries) == 1 else "batch",
                 scene=scene,
+                options=order.body,
             )
         except MaskelError as error:
             self._queue.fail(entry, error)
         except Exception as error:
             self._queue.fail(entry, _internal(error))
         else:
+            told = prepared.silhouette.warnings
+            fresh = tuple(warning for warning in told if warning not in SESSION.warnings)
+            SESSION.warnings = (SESSION.warnings + fresh)[:_MOST_WARNINGS]
             if shot.frame is None:
-                painter = _Painter(prepared)
+                camera = prepared.silhouette.view.camera
+                look = next_look(scene, camera, order.target, order.look, order.placement)
+                painter = _Painter(prepared, toning_of(order.style, look, prepared.place))
                 self._queue.fill(entry, prepared.request, painter, painter)
             else:
-                track = order.tracks[shot.camera]
-                silhouette = prepared.silhouette
-                view = FrameView(silhouette.view, silhouette.nearest, silhouette.farthest)
-                writer = _Writer(track.files, shot.frame, prepared)
-                self._queue.fill(entry, prepared.request, (shot, view, prepared.request.mask_sha256), writer)
+                toning = toning_of(order.style, replace(order.look, placement="PLANE"), prepared.place)
+                writer = _Writer(order.tracks[shot.camera].files, shot.frame, prepared, toning)
+                kept = (shot, prepared.place, prepared.request.mask_sha256)
+                self._queue.fill(entry, prepared.request, kept, writer)
         return True
 
     def _place(self) -> bool:
@@ -203,8 +212,7 @@ class Pump:
             return
         if not order.tracks:
             painter: _Painter = entry.tag
-            plane = workflow.place(painter.prepared, answer, order.placement, picture=painter.picture)
-            order.kept[entry.id] = (painter, answer, plane.name)
+            order.kept[entry.id] = _show(order, painter, answer)
             return
         shot, view, mask_sha256 = entry.tag
         track = order.tracks[shot.camera]
@@ -219,20 +227,18 @@ class Pump:
 
     def _place_again(self, order: Order) -> None:
         order.recheck = False
-        for number, (painter, answer, name) in list(order.kept.items()):
-            if name not in bpy.data.objects:
+        for number, (painter, answer, _, mark) in list(order.kept.items()):
+            if _mark(order, painter) != mark:
                 try:
-                    plane = workflow.place(painter.prepared, answer, order.placement, picture=painter.picture)
+                    order.kept[number] = _show(order, painter, answer)
                 except MaskelError as error:
                     SESSION.error = error
                     del order.kept[number]
-                else:
-                    order.kept[number] = (painter, answer, plane.name)
 
     def _finish(self, order: Order) -> None:
         """All of an order is made: sequences, message, undo."""
         self.orders.remove(order)
-        names = [name for _, _, name in order.kept.values()]
+        names = [name for _, _, name, _ in order.kept.values()]
         errors = [entry.error for entry in order.entries if entry.error is not None]
         for camera, track in order.tracks.items():
             if track.views:
@@ -240,10 +246,12 @@ class Pump:
                     names.append(_place_track(order, camera, track))
                 except MaskelError as error:
                     errors.append(error)
+                except Exception as error:
+                    errors.append(_internal(error))
         if any(entry.state is EntryState.FAILED for entry in order.entries):
             self._with_failures.append(order)
-        elif order.release and bpy.context.scene.name == order.scene:
-            choice.release(bpy.context)
+        elif order.release and order.scene in bpy.data.scenes:
+            choice.release(bpy.data.scenes[order.scene])
         seconds = time.monotonic() - order.began
         cancelled = sum(entry.state is EntryState.CANCELLED for entry in order.entries)
         order.kept.clear()
@@ -267,22 +275,22 @@ class Pump:
 class _Painter:
     """Called on the job's thread: makes the picture, so that the main thread need not."""
 
-    def __init__(self, prepared: workflow.Prepared) -> None:
-        self.prepared = prepared
+    def __init__(self, prepared: workflow.Prepared, toning: Toning) -> None:
+        self.prepared, self._toning = prepared, toning
         self.picture: workflow.Picture | None = None
 
     def __call__(self, answer: XrayAnswer) -> None:
-        self.picture = workflow.picture_of(self.prepared, answer)
+        self.picture = workflow.picture_of(self.prepared, answer, self._toning)
 
 
 class _Writer:
     """Called on the job's thread: makes the picture of a frame and writes it."""
 
-    def __init__(self, files: SequenceFiles, frame: int, prepared: workflow.Prepared) -> None:
-        self._files, self._frame, self._prepared = files, frame, prepared
+    def __init__(self, files: SequenceFiles, frame: int, prepared: workflow.Prepared, toning: Toning) -> None:
+        self._files, self._frame, self._prepared, self._toning = files, frame, prepared, toning
 
     def __call__(self, answer: XrayAnswer) -> None:
-        self._files.write(self._frame, workflow.styled_png(self._prepared, answer))
+        self._files.write(self._frame, workflow.frame_png(self._prepared, answer, self._toning))
 
 
 def redraw_panels() -> None:
@@ -295,16 +303,32 @@ def redraw_panels() -> None:
                         region.tag_redraw()
 
 
+def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter, XrayAnswer, str, object]:
+    """Place an X-ray; what `Order.kept` keeps of it."""
+    shown = workflow.place(painter.prepared, answer, order.placement, order.keep, painter.picture, order.look)
+    return painter, answer, shown.name, _mark(order, painter)
+
+
+def _mark(order: Order, painter: _Painter) -> object:
+    """What tells the newest result of a camera from the one before; None if there is none."""
+    scene = bpy.data.scenes.get(order.scene)
+    camera = painter.prepared.silhouette.view.camera
+    image = latest(scene, camera, order.target) if scene is not None else None
+    return None if image is None else (image.get("maskel_time"), image.get("maskel_mask_sha256"))
+
+
 def _forget(entry: Entry) -> None:
     """An answer that cannot be used must not come again."""
     if entry.request is not None and entry.answer is not None:
-        SESSION.cache.forget(answer_key(entry.request, entry.answer.model, entry.answer.version))
+        SESSION.cache.forget(answer_key(entry.request, entry.answer))
 
 
 def _place_track(order: Order, camera: str, track) -> str:
     track.files.fill_gaps(set(track.views))
     scene = order.find_scene()
-    track.plane = place_sequence(scene, order.target, camera, track.files, track.views, track.provenance).name
+    track.plane = place_sequence(
+        scene, order.target, camera, track.files, track.views, track.provenance, order.look
+    ).name
     return track.plane
 
 

@@ -29,7 +29,7 @@ class Session:
     error: MaskelError | None = None
     message: str = ""
     warnings: tuple[SilhouetteWarning, ...] = ()
-    """Of the last silhouette."""
+    """Of the silhouettes since the queue was last empty, the first few."""
 
     def __post_init__(self) -> None:
         """The queue starts its jobs here."""

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 import bpy
 
 from .errors import TargetError
+from .marks import ROLE_KEY
 from .silhouette.evaluate import MESH_TYPES
 from .silhouette.options import DEFAULT_OPTIONS, SilhouetteOptions
-
-ROLE_KEY = "maskel_role"
-"""Custom property that marks objects MaSkel made; they are never part of a silhouette."""
 
 
 def resolve(
@@ -36,7 +34,11 @@ def resolve(
         rig = _armature(context.scene, armature)
         return rig.name, from_objects(context, [rig])
     if target == "COLLECTION":
-        chosen = bpy.data.collections.get(collection)
+        settings = getattr(context.scene, "maskel", None)
+        # by name alone, a local collection would be taken for a linked one
+        picked = settings.collection if settings is not None else None
+        same = picked is not None and picked.name == collection
+        chosen = picked if same else bpy.data.collections.get(collection)
         if chosen is None:
             raise TargetError(
                 "no_collection", f'There is no collection "{collection}".', "Pick the character's collection."
@@ -56,6 +58,12 @@ def resolve(
         return name, from_objects(context, selected)
     active = layer_objects.active
     return active.name if active else "", from_objects(context, [active] if active else [])
+
+
+def of_settings(context: bpy.types.Context) -> tuple[str, list[bpy.types.Object]]:
+    """The character that the scene's settings name; see `resolve`."""
+    settings = context.scene.maskel
+    return resolve(context, settings.target, settings.collection.name if settings.collection else "")
 
 
 def from_objects(context: bpy.types.Context, objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:

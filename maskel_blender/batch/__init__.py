@@ -1,4 +1,4 @@
 """Many X-rays without a window: what is asked for (plan), what became of it (manifest), and the loop between.
 
-All but `characters`, `ends` and `run` are free of bpy.
+All but `cameras`, `characters`, `ends`, `layout` and `run` are free of bpy.
 """

@@ -9,6 +9,7 @@ import bpy
 
 from .. import compat
 from ..errors import CameraError
+from ..views import rigging
 
 ALL = "all"
 
@@ -18,8 +19,9 @@ def choose(scene: bpy.types.Scene, wanted: Sequence[str]) -> tuple[list[str], li
 
     Args:
         scene: Whose cameras.
-        wanted: Names, globs (``Cam*``) or ``all``; none for the scene's active camera. A name that no camera has stays, and
-            fails when its turn comes; so do cameras that are named and cannot be used.
+        wanted: Names, globs (``Cam*``) or ``all``; none for the scene's active camera. ``all`` leaves out the rigging set, as the
+            panel does. A name that no camera has stays, and fails when its turn comes; so do cameras that are named and
+            cannot be used.
 
     Returns:
         The names, and those that a glob or ``all`` left out because their picture is not flat.
@@ -35,6 +37,7 @@ def choose(scene: bpy.types.Scene, wanted: Sequence[str]) -> tuple[list[str], li
             )
         return [scene.camera.name], []
     cameras = sorted((item for item in scene.objects if item.type == "CAMERA"), key=lambda item: item.name)
+    placed = rigging.cameras(scene)
     known = {item.name for item in cameras}
     chosen: dict[str, None] = {}
     left_out: dict[str, None] = {}
@@ -42,7 +45,9 @@ def choose(scene: bpy.types.Scene, wanted: Sequence[str]) -> tuple[list[str], li
         if text in known or not (text == ALL or any(sign in text for sign in "*?[")):
             chosen[text] = None
             continue
-        matching = [item for item in cameras if text == ALL or fnmatchcase(item.name, text)]
+        matching = [
+            item for item in cameras if (item not in placed if text == ALL else fnmatchcase(item.name, text))
+        ]
         flat = [item.name for item in matching if compat.scene_has_camera(item.data.type)]
         if not flat:
             raise CameraError(

@@ -56,13 +56,13 @@ def check_registered(scene: bpy.types.Scene) -> None:
         )
 
 
-def place(prepared: workflow.Prepared, answer: XrayAnswer, placement: str) -> bpy.types.Object:
+def place(prepared: workflow.Prepared, answer: XrayAnswer, placement: str | None) -> bpy.types.Object:
     """Put the answer into the scene.
 
     Args:
         prepared: What was asked.
         answer: What came back.
-        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``.
+        placement: ``PLANE``, ``EMPTY`` or ``BACKGROUND``; None = as what it replaces is placed, else as the scene's settings say.
 
     Raises:
         MaskelError: See `workflow.place`.

@@ -12,9 +12,7 @@ from ..backend.process import Backend
 from ..client.request import XrayAnswer, XrayRequest
 from ..errors import Cancelled, MaskelError
 from ..jobs import START_SECONDS, Job, JobOptions
-
-AT_ONCE = 2
-"""One in the model, one behind it: more would only make the server hold masks."""
+from ..queue.job_queue import IN_FLIGHT
 
 _LOOK_SECONDS = 0.2
 
@@ -53,7 +51,7 @@ class Flight(Generic[Luggage]):
     @property
     def full(self) -> bool:
         """Whether one has to land before another is sent."""
-        return len(self._jobs) >= AT_ONCE
+        return len(self._jobs) >= IN_FLIGHT
 
     def send(self, request: XrayRequest, luggage: Luggage) -> None:
         """Send a request; returns at once."""
@@ -75,7 +73,7 @@ class Flight(Generic[Luggage]):
 
     def _wait(self, job: Job) -> None:
         # jobs run beside each other, so one may wait for the model as long as those before it
-        seconds = START_SECONDS + AT_ONCE * self._options.timeout
+        seconds = START_SECONDS + IN_FLIGHT * self._options.timeout
         end = time.monotonic() + seconds
         while job.running:
             if self._aborted():

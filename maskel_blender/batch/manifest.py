@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import PlanError
-from .files import digest_of, write_whole
+from ..files import digest_of, write_whole
 from .plan import Item, Plan
 
 VERSION = 1
@@ -54,6 +54,7 @@ class Record:
         familiarity: How like the training masks the silhouette is, 0..1; None if the server does not say.
         time: When it was done, ISO 8601, UTC.
         error: code, message and fix, if it failed.
+        warnings: What will hurt the X-ray, worst first: code, message and fix of each.
     """
 
     camera: str
@@ -70,6 +71,7 @@ class Record:
     familiarity: float | None = None
     time: str = ""
     error: dict[str, str] | None = None
+    warnings: tuple[dict[str, str], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -90,6 +92,7 @@ class Record:
             FileRecord(str(f["kind"]), str(f["path"]), str(f["sha256"]), int(f["bytes"]))
             for f in kept.get("files", ())
         )
+        kept["warnings"] = tuple(kept.get("warnings", ()))
         kept["frame"] = int(kept["frame"])
         return cls(**kept)
 

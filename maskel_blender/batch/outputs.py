@@ -10,8 +10,8 @@ from typing import Any
 
 from ..client.request import Layer, XrayAnswer
 from ..errors import ClientError, MaskelError
+from ..files import write_whole
 from ..silhouette.view import CameraView
-from .files import write_whole
 from .joints import see
 from .manifest import FileRecord, Record
 from .plan import Item

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -57,8 +57,8 @@ class Batch:
         backend: The server of this Blender.
         manifest: Where to keep records, loaded.
         resume: Whether to leave out the finished items it holds.
-        placement: How to place the pictures, see `ends.place`; "" places none. Of several frames the present one is placed,
-            or the first if it is not among them.
+        placement: How to place the pictures, see `ends.place`; None as the scene says, "" places none. Of several frames the
+            present one is placed, or the first if it is not among them.
         progress: Called on the main thread after each item.
         stop: Asked now and then.
     """
@@ -70,7 +70,7 @@ class Batch:
     backend: Backend
     manifest: Manifest = field(default_factory=Manifest)
     resume: bool = True
-    placement: str = ""
+    placement: str | None = ""
     progress: Callable[[Progress], None] = lambda _progress: None
     stop: Callable[[], Stop] = lambda: Stop.NO
 
@@ -82,7 +82,7 @@ class Batch:
 
         """
         scene = self.context.scene
-        if self.placement:
+        if self.placement != "":
             ends.check_registered(scene)
         frames = {item.frame for item in self.plan.items}
         self._placed_frame = scene.frame_current if scene.frame_current in frames else min(frames)
@@ -178,13 +178,14 @@ class Batch:
             prepared.request.mask_sha256,
             answer.familiarity,
             _now(),
+            warnings=tuple(asdict(warning) for warning in prepared.silhouette.warnings),
         )
         self.manifest.add(record)
         self._done += 1
         self.progress(self._progress(record))
 
     def _places(self, item: Item) -> bool:
-        return bool(self.placement) and item.frame == self._placed_frame
+        return self.placement != "" and item.frame == self._placed_frame
 
     def _place(self, item: Item, prepared: Prepared, answer: XrayAnswer) -> None:
         placed = ends.place(prepared, answer, self.placement)

@@ -20,7 +20,7 @@ from ..batch.run import Batch
 from ..errors import MaskelError, PlanError
 from ..preferences import job_options
 from ..session import SESSION
-from .options import PLACES, parse
+from .options import parse
 from .printer import Printer, error_line
 from .stop import StopOnSignal
 
@@ -106,7 +106,7 @@ def _batch(context: bpy.types.Context, options: Namespace) -> tuple[Batch, Print
     printer = Printer(plan.folder, options.quiet, options.progress == "json")
     for name in left_out:
         printer.note(f"{name} is left out: its picture is not flat")
-    placement = "" if options.save is None else (options.placement or PLACES[0]).upper()
+    placement = "" if options.save is None else options.placement.upper() if options.placement else None
     batch = Batch(
         context,
         plan,

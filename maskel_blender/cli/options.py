@@ -76,7 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="save the file with the X-rays placed in it; without FILE over the opened one",
     )
     place = out.add_mutually_exclusive_group()
-    place.add_argument("--placement", choices=PLACES, help=f"how to place them; else {PLACES[0]}")
+    place.add_argument(
+        "--placement", choices=PLACES, help="how to place them; else as the file's settings say"
+    )
     place.add_argument("--no-place", action="store_true", help="only write files")
     out.add_argument("--manifest", type=Path, metavar="FILE", help="keep a record of every item, as JSON")
     out.add_argument(

@@ -37,6 +37,8 @@ class Printer:
             _print(f"maskel: {_name(record)}: {record.error['message']} {record.error['fix']}", sys.stderr)
         if self._quiet:
             return
+        for warning in record.warnings if record is not None and not progress.skipped else ():
+            _print(f"maskel: {_name(record)}: warning: {warning['message']} {warning['fix']}", sys.stderr)
         if self._json:
             self._event(progress)
         elif record is None:
@@ -86,6 +88,7 @@ class Printer:
                 "skipped": progress.skipped,
                 "files": {file.kind: str(self._folder / file.path) for file in record.files},
                 "error": record.error,
+                "warnings": record.warnings,
             }
         _print(json.dumps(values))
 

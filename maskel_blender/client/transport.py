@@ -46,17 +46,15 @@ class Transport:
         self.aborted = threading.Event()
         self._token = token
         self._lock = threading.Lock()
-        self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
 
     def abort(self) -> None:
         """Cut the connection of a call in progress, and refuse further ones."""
         with self._lock:
             self.aborted.set()
-            connection = self._connection
-        sock = connection.sock if connection is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
     def call(
         self,
@@ -75,20 +73,24 @@ class Transport:
         end = time.monotonic() + timeout
         kind = http.client.HTTPSConnection if self.address.secure else http.client.HTTPConnection
         connection = kind(self.address.host, self.address.port, timeout=min(CONNECT_SECONDS, timeout))
-        with self._lock:
-            if self.aborted.is_set():
-                raise aborted_error()
-            self._connection = connection
         sent = {"X-MaSkel-Api": str(API_VERSION), "Connection": "close"} | (headers or {})
         if self._token:
             sent["Authorization"] = f"Bearer {self._token}"
         try:
+            if self.aborted.is_set():
+                raise aborted_error()
             connection.connect()
-            connection.sock.settimeout(timeout)
+            with self._lock:
+                # an abort while it was being connected had nothing to cut
+                if self.aborted.is_set():
+                    raise aborted_error()
+                # kept here, for the connection lets go of it as soon as the answer begins
+                sock = self._socket = connection.sock
+            sock.settimeout(timeout)
             connection.request(method, self.address.path + path, body, sent)
             response = connection.getresponse()
             values = {name.lower(): value for name, value in response.getheaders()}
-            return Reply(response.status, values, _read(response, connection, end))
+            return Reply(response.status, values, _read(response, sock, end))
         except ConnectionRefusedError:
             raise ClientError(
                 "no_server",
@@ -108,7 +110,7 @@ class Transport:
             ) from None
         finally:
             with self._lock:
-                self._connection = None
+                self._socket = None
             connection.close()
 
 
@@ -121,15 +123,15 @@ def timeout_error(seconds: float) -> ClientError:
     )
 
 
-def _read(response: http.client.HTTPResponse, connection: http.client.HTTPConnection, end: float) -> bytes:
+def _read(response: http.client.HTTPResponse, sock: socket.socket, end: float) -> bytes:
     """Read to the end; a server that trickles must not outlast the deadline."""
     parts, size = [], 0
     while True:
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
+        if not response.isclosed():
+            sock.settimeout(left)
         part = response.read1(1 << 20)
         if not part:
             break

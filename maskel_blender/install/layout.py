@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InstallError
+from ..files import write_whole
 from .options import InstallOptions
 
 _START = "from maskel_core.cli import main; main()"
@@ -233,6 +234,4 @@ def _read(path: Path) -> dict[str, object]:
 
 def _write(path: Path, values: dict[str, object]) -> None:
     """Replace in one step, so that a kill leaves the old or the new."""
-    scratch = path.with_suffix(".new")
-    scratch.write_text(json.dumps(values), encoding="utf-8")
-    scratch.replace(path)
+    write_whole(path, json.dumps(values).encode("utf-8"))

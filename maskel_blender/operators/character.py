@@ -113,10 +113,9 @@ class MASKEL_OT_check_silhouette(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Look through each chosen camera in turn; the rigging set is looked through where it stands."""
         SESSION.error, SESSION.message, SESSION.warnings = None, "", ()
-        settings, scene = context.scene.maskel, context.scene
+        scene = context.scene
         try:
-            collection = settings.collection.name if settings.collection else ""
-            objects = targets.resolve(context, settings.target, collection)[1]
+            objects = targets.of_settings(context)[1]
             chosen = views.standing(context)
             options = targets.silhouette_options(scene)
             told = []

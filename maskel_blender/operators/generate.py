@@ -7,12 +7,35 @@ import bpy
 from .. import compat
 from ..errors import Cancelled, MaskelError
 from ..jobs import START_SECONDS
-from ..orders import FOLDER, Order, make_order
+from ..orders import Order, make_order
 from ..pump import PUMP
 from ..queue.entry import EntryState
-from ..sequence.files import FrameRange
+from ..sequence.files import FOLDER, FrameRange
 from ..session import SESSION
 from ..settings.choices import PLACEMENTS, STYLES, TARGETS
+
+
+def panel_options(settings: bpy.types.PropertyGroup) -> dict[str, str | int | bool]:
+    """Properties of the operator as the panel's button gives them.
+
+    Args:
+        settings: `scene.maskel`.
+
+    """
+    frames = settings.frames
+    return {
+        "camera": settings.camera.name if settings.camera else "",
+        "chosen": settings.views.source != "ACTIVE",
+        "target": settings.target,
+        "collection": settings.collection.name if settings.collection else "",
+        "style": settings.style,
+        "size": settings.size,
+        "frames": frames.use_range,
+        "frame_start": frames.start,
+        "frame_end": frames.end,
+        "frame_step": frames.step,
+        "folder": frames.folder,
+    }
 
 
 class MASKEL_OT_generate(bpy.types.Operator):
@@ -51,7 +74,9 @@ class MASKEL_OT_generate(bpy.types.Operator):
     frame_end: bpy.props.IntProperty(name="End", default=1)
     frame_step: bpy.props.IntProperty(name="Step", default=1, min=1)
     folder: bpy.props.StringProperty(
-        name="Folder", default=FOLDER, description="Where the pictures of a sequence are written"
+        name="Folder",
+        default=FOLDER,
+        description="Where the pictures of a sequence are written; // is the folder of the saved file",
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -69,6 +94,11 @@ class MASKEL_OT_generate(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Called by the button: put it into the queue and return at once."""
+        # what a call does not say is as the panel says: from a menu, the search or a shortcut it is the panel's button
+        given = self.properties.is_property_set
+        for name, value in panel_options(context.scene.maskel).items():
+            if not given(name) and not (name == "chosen" and given("camera")):
+                setattr(self, name, value)
         if compat.waits_for_results() or context.window is None:
             return self.execute(context)
         try:

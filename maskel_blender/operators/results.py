@@ -186,6 +186,7 @@ def use_again(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
     camera = scene.objects.get(str(image.get("maskel_camera", "")))
     if camera is not None and camera.type == "CAMERA":
         settings.camera = camera
+        settings.views.source = "ACTIVE"
 
 
 CLASSES = (

@@ -167,7 +167,7 @@ def _told(operator: bpy.types.Operator) -> set[str]:
 
 def _follow() -> None:
     if not compat.waits_for_results() and not bpy.app.timers.is_registered(follow_start):
-        bpy.app.timers.register(follow_start, first_interval=0.3)
+        bpy.app.timers.register(follow_start, first_interval=0.3, persistent=True)
 
 
 def follow_start() -> float | None:

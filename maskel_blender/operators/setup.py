@@ -90,7 +90,7 @@ class MASKEL_OT_setup_install(bpy.types.Operator):
         except MaskelError as error:
             return _fail(self, error)
         if not compat.waits_for_results():
-            bpy.app.timers.register(follow_installation, first_interval=0.3)
+            bpy.app.timers.register(follow_installation, first_interval=0.3, persistent=True)
             return {"FINISHED"}
         installation = SESSION.installation
         if not installation.wait(_LONGEST_SECONDS):
@@ -208,7 +208,7 @@ def _delete(operator: bpy.types.Operator, whole: bool) -> set[str]:
         redraw_sidebars(bpy.context)
         return 0.3 if thread.is_alive() else None
 
-    bpy.app.timers.register(follow, first_interval=0.3)
+    bpy.app.timers.register(follow, first_interval=0.3, persistent=True)
     return {"FINISHED"}
 
 

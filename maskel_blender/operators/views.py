@@ -81,11 +81,8 @@ class MASKEL_OT_rigging_add(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Find the character and place them."""
         SESSION.error = None
-        settings = context.scene.maskel
         try:
-            collection = settings.collection.name if settings.collection else ""
-            objects = targets.resolve(context, settings.target, collection)[1]
-            names = rigging.place(context, objects)
+            names = rigging.place(context, targets.of_settings(context)[1])
         except MaskelError as error:
             SESSION.error = error
             self.report({"ERROR"}, f"{error.message} {error.fix}")

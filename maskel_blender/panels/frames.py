@@ -46,6 +46,12 @@ class MASKEL_PT_frames(bpy.types.Panel):
         except MaskelError as error:
             error_box(layout, context, error)
         else:
+            hint(
+                layout,
+                context,
+                "Frames lie on an image plane and are renewed in place. For another style or colours generate them again: "
+                "the model is not asked anew.",
+            )
             if message:
                 hint(layout, context, "The file is not saved: the frames go to the extension's own folder.")
 

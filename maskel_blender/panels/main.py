@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..queue.entry import EntryState
+from ..operators.generate import panel_options
 from ..session import SESSION
 from .messages import error_box, hint
 
@@ -31,26 +31,23 @@ class MASKEL_PT_main(bpy.types.Panel):
             progress(layout)
         if SESSION.error is not None:
             error_box(layout, context, SESSION.error)
-            if any(entry.state is EntryState.FAILED for entry in SESSION.queue.entries):
-                layout.operator("maskel.retry", icon="FILE_REFRESH")
         elif SESSION.message:
             hint(layout, context, SESSION.message, "CHECKMARK")
+        failed = SESSION.queue.summary().failed
+        if failed:
+            text = "Retry" if failed == 1 else f"Retry {failed} Failed"
+            layout.operator("maskel.retry", text=text, icon="FILE_REFRESH")
 
 
 def _button(layout: bpy.types.UILayout, settings) -> None:
     row = layout.row()
     row.scale_y = 1.5
     row.operator_context = "INVOKE_DEFAULT"
-    frames = settings.frames
     one = settings.views.source == "ACTIVE"
-    text = "Generate Frames" if frames.use_range else "Generate X-ray" if one else "Generate X-rays"
+    text = "Generate Frames" if settings.frames.use_range else "Generate X-ray" if one else "Generate X-rays"
     button = row.operator("maskel.generate", text=text, icon="ARMATURE_DATA")
-    button.target, button.style, button.size = settings.target, settings.style, settings.size
-    button.camera = settings.camera.name if settings.camera else ""
-    button.collection = settings.collection.name if settings.collection else ""
-    button.chosen = not one
-    button.frames, button.folder = frames.use_range, frames.folder
-    button.frame_start, button.frame_end, button.frame_step = frames.start, frames.end, frames.step
+    for name, value in panel_options(settings).items():
+        setattr(button, name, value)
 
 
 def progress(layout: bpy.types.UILayout) -> None:

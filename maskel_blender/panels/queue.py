@@ -57,8 +57,6 @@ class MASKEL_PT_queue(bpy.types.Panel):
             first = next(entry for entry in entries if entry.error is not None)
             if first.error is not SESSION.error:
                 error_box(layout, context, first.error)
-            if summary.failed > 1:
-                layout.operator("maskel.retry", text=f"Retry {summary.failed} Failed", icon="FILE_REFRESH")
 
 
 def _most_telling(entries: list[Entry]) -> list[Entry]:

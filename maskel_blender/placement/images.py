@@ -56,6 +56,11 @@ def refresh(image: bpy.types.Image) -> None:
         _decode_again(image)
 
 
+def forget() -> None:
+    """Forget what was decoded: another file is loaded."""
+    _decoded.clear()
+
+
 def _decode_again(image: bpy.types.Image) -> None:
     # not reload(): that would look for a file on disk first
     image.buffers_free()

@@ -33,3 +33,6 @@ class Look:
     shown: str = SHOWN[0]
     bone_colour: Colour = WHITE
     soft_colour: Colour = WHITE
+
+
+DEFAULT_LOOK = Look()

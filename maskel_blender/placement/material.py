@@ -10,30 +10,39 @@ NODE_NAME = "MaSkel X-ray"
 OPACITY_NAME = "MaSkel Opacity"
 
 
-def give_material(plane: bpy.types.Object, name: str, image: bpy.types.Image) -> None:
-    """Give the plane a material that shows an image; a material it already has is the user's to change."""
+def give_material(plane: bpy.types.Object, name: str, image: bpy.types.Image) -> bpy.types.Node | None:
+    """Give the plane a material that shows an image; a material it already has is the user's to change.
+
+    Returns:
+        The node that shows the image; None if the user has put it out of the material.
+
+    """
     if any(plane.data.materials):
-        return
+        return _node(plane, NODE_NAME)
     material = bpy.data.materials.new(name)
     node = _build(material)
     node.image = image
     node.id_data.nodes.active = node
     plane.data.materials.clear()
     plane.data.materials.append(material)
+    return node
 
 
 def set_opacity(plane: bpy.types.Object, opacity: float) -> None:
     """Set it in the material, if that still has the node for it."""
-    for material in plane.data.materials:
-        tree = material.node_tree if material is not None else None
-        node = tree.nodes.get(OPACITY_NAME) if tree is not None else None
-        if node is not None:
-            node.inputs[1].default_value = opacity
+    node = _node(plane, OPACITY_NAME)
+    if node is not None:
+        node.inputs[1].default_value = opacity
 
 
 def is_ours(material: bpy.types.Material) -> bool:
     """Whether it still shows the picture the way we made it."""
     return material.node_tree is not None and NODE_NAME in material.node_tree.nodes
+
+
+def _node(plane: bpy.types.Object, name: str) -> bpy.types.Node | None:
+    trees = [material.node_tree for material in plane.data.materials if material is not None]
+    return next((tree.nodes[name] for tree in trees if tree is not None and name in tree.nodes), None)
 
 
 def _build(material: bpy.types.Material) -> bpy.types.Node:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 from mathutils import Matrix, Vector
 
-from ..targets import ROLE_KEY
+from ..marks import ROLE_KEY, ROLE_PLANE
 from .frame import Frame
-from .roles import ROLE_PLANE
 
 
 def new_plane(collection: bpy.types.Collection, name: str) -> bpy.types.Object:
@@ -33,11 +34,15 @@ def lay_plane(plane: bpy.types.Object, frame: Frame, where: str) -> None:
     """Register the plane to the camera: around its own middle, facing it, first corner at UV (0, 0)."""
     corners = frame.corners(frame.depth(where))
     middle = corners.mean(axis=0)
-    mesh = plane.data
+    set_corners(plane.data, (corners - middle).tolist())
+    plane.parent = None
+    plane.matrix_world = Matrix(frame.view.camera_to_world.tolist()) @ Matrix.Translation(Vector(middle))
+
+
+def set_corners(mesh: bpy.types.Mesh, corners: Sequence[Sequence[float]]) -> None:
+    """Make a mesh one face of four corners, against the clock from UV (0, 0)."""
     mesh.clear_geometry()
-    mesh.from_pydata((corners - middle).tolist(), [], [(0, 1, 2, 3)])
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     layer = mesh.uv_layers.get("UVMap") or mesh.uv_layers.new(name="UVMap", do_init=False)
     layer.data.foreach_set("uv", [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     mesh.update()
-    plane.parent = None
-    plane.matrix_world = Matrix(frame.view.camera_to_world.tolist()) @ Matrix.Translation(Vector(middle))

@@ -7,11 +7,10 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ..targets import ROLE_KEY
+from ..marks import ROLE_EMPTY, ROLE_KEY, ROLE_REFERENCE
 from .frame import Frame
-from .roles import ROLE_EMPTY, ROLE_REFERENCE
 
-_OVER = 0.002
+OVER = 0.002
 """Share of the depth by which the double lies before the plane, whose depth would hide it."""
 
 
@@ -63,7 +62,7 @@ def lay_double(
     depth = frame.depth(where)
     origin = frame.corners(depth).mean(axis=0)
     empty.matrix_parent_inverse = Matrix.Identity(4)
-    empty.matrix_basis = _over(image, frame.corners(depth * (1.0 - _OVER)), origin)
+    empty.matrix_basis = _over(image, frame.corners(depth * (1.0 - OVER)), origin)
 
 
 def show_empty(empty: bpy.types.Object, opacity: float, over: bool) -> None:

@@ -11,25 +11,19 @@ from dataclasses import dataclass, replace
 
 import bpy
 
-from ..client.png import decode_rgba, encode_png
+from ..client.png import add_text, decode_rgba
 from ..errors import MaskelError
+from ..marks import ROLE_EMPTY, ROLE_GREY, ROLE_KEY, ROLE_LAYERS, ROLE_PICTURE, ROLE_PLANE
 from ..provenance import as_text
 from ..style import layers as layer_files
-from ..style.paint import paint
-from ..targets import ROLE_KEY
 from . import background, plane, reference, visibility
 from .frame import Frame
 from .images import STAMP, new_image, png_of, set_png
 from .look import Look
 from .material import give_material, is_ours, set_opacity
-from .picture import in_full_frame
+from .painting import Painted, paint_png, toning_of
 from .roles import (
     PICTURE,
-    ROLE_EMPTY,
-    ROLE_GREY,
-    ROLE_LAYERS,
-    ROLE_PICTURE,
-    ROLE_PLANE,
     SOURCE,
     placed_objects,
     results_collection,
@@ -57,6 +51,7 @@ class Made:
         has_layers: Which of the two.
         style: Style that was asked for.
         provenance: Custom properties to set, without the prefix ``maskel_``.
+        painted: Its picture, if it was painted already; of use where it has the toning that is wanted.
     """
 
     frame: Frame
@@ -65,6 +60,7 @@ class Made:
     has_layers: bool
     style: str
     provenance: Mapping[str, str | int | float]
+    painted: Painted | None = None
 
 
 def all_results() -> list[bpy.types.Image]:
@@ -87,6 +83,17 @@ def versions(image: bpy.types.Image) -> list[bpy.types.Image]:
         if _key(other, scene) == key and other.library == image.library
     ]
     return sorted(same, key=lambda other: int(other.get(NUMBER, 1)))
+
+
+def latest(scene: bpy.types.Scene, camera: str, target: str) -> bpy.types.Image | None:
+    """The newest result of a camera and character in a scene."""
+    key = (scene.name_full, camera, target)
+    found = [
+        image
+        for image, shown_in in scenes_of_pictures().items()
+        if image.library is None and _key(image, shown_in) == key
+    ]
+    return max(found, key=lambda image: int(image.get(NUMBER, 1)), default=None)
 
 
 def placement_of(image: bpy.types.Image) -> str:
@@ -115,11 +122,8 @@ def add(
         MaskelError: See `background_camera`.
 
     """
-    before = _latest(scene, made)
-    if before is not None:
-        look = read_look(before.maskel.look)
-    if placement is not None:
-        look = replace(look, placement=placement)
+    before = latest(scene, made.frame.view.camera, made.target)
+    look = next_look(scene, made.frame.view.camera, made.target, look, placement)
     if look.placement == "BACKGROUND":
         # asked first: a refusal must leave nothing behind
         background.background_camera(scene, made.frame.view.camera)
@@ -144,14 +148,36 @@ def add(
     write_look(image.maskel.look, look)
     with quietly():
         image.maskel.style = made.style
-    shown = apply(image, scene, lay=True)
+    shown = apply(image, scene, lay=True, painted=made.painted)
     for other in versions(image):
         visibility.set_reason(other, visibility.OLDER, other != image)
     return shown
 
 
+def next_look(
+    scene: bpy.types.Scene, camera: str, target: str, look: Look, placement: str | None = None
+) -> Look:
+    """How the next result of a camera and character is shown: as the last one, if there is one.
+
+    Args:
+        scene: Where it belongs.
+        camera: Name of the camera.
+        target: Name of the character.
+        look: Of the first one.
+        placement: Wins over either.
+
+    """
+    before = latest(scene, camera, target)
+    if before is not None:
+        look = read_look(before.maskel.look)
+    return look if placement is None else replace(look, placement=placement)
+
+
 def apply(
-    image: bpy.types.Image, scene: bpy.types.Scene | None = None, lay: bool = False
+    image: bpy.types.Image,
+    scene: bpy.types.Scene | None = None,
+    lay: bool = False,
+    painted: Painted | None = None,
 ) -> bpy.types.Object:
     """Make picture and scene follow a result's settings.
 
@@ -159,6 +185,7 @@ def apply(
         image: The result.
         scene: Where it belongs; None = where it is.
         lay: Register it anew even where its depth did not change; else an object the user has moved stays there.
+        painted: Its picture, if it was painted already.
 
     Returns:
         What `add` returns.
@@ -183,7 +210,7 @@ def apply(
     camera = (
         background.background_camera(scene, frame.view.camera) if look.placement == "BACKGROUND" else None
     )
-    _repaint(image, frame, look)
+    _repaint(image, frame, look, painted)
     if camera is not None:
         shown = camera
         old = placed_objects(image)
@@ -260,33 +287,19 @@ def _key(image: bpy.types.Image, scene: bpy.types.Scene | None) -> tuple[str, st
     return scene.name_full if scene is not None else "", camera, target
 
 
-def _latest(scene: bpy.types.Scene, made: Made) -> bpy.types.Image | None:
-    key = (scene.name_full, made.frame.view.camera, made.target)
-    found = [
-        image
-        for image, shown_in in scenes_of_pictures().items()
-        if image.library is None and _key(image, shown_in) == key
-    ]
-    return max(found, key=lambda image: int(image.get(NUMBER, 1)), default=None)
-
-
-def _repaint(image: bpy.types.Image, frame: Frame, look: Look) -> None:
-    """Paint the picture from its source, if anything of it has changed."""
-    style = image.maskel.style
-    whole = look.placement == "BACKGROUND" and frame.view.cropped
-    made = (image.get("maskel_time"), image.get("maskel_mask_sha256"))
-    wanted = repr((style, look.shown, look.bone_colour, look.soft_colour, whole, *made))
+def _repaint(image: bpy.types.Image, frame: Frame, look: Look, painted: Painted | None) -> None:
+    """Give the picture its file, if anything of it has changed; paints it unless it was painted as it should be."""
+    toning = toning_of(image.maskel.style, look, frame)
+    wanted = repr((toning, image.get("maskel_time"), image.get("maskel_mask_sha256")))
     if image.get(STAMP) == wanted:
         return
-    source = _source(image)
-    if has_layers(image):
-        pixels = paint(layer_files.decode(source), style, look.shown, look.bone_colour, look.soft_colour)
-        image["maskel_style"] = style
-    else:
-        pixels = decode_rgba(source)
-    if whole:
-        pixels = in_full_frame(pixels, frame.view.region, frame.view.frame_width, frame.view.frame_height)
-    set_png(image, encode_png(pixels, level=1, text=as_text(dict(image.items()))), wanted)
+    layers = has_layers(image)
+    if painted is None or painted.toning != toning:
+        source = _source(image)
+        painted = paint_png(layer_files.decode(source) if layers else decode_rgba(source), toning, frame)
+    if layers:
+        image["maskel_style"] = toning.style
+    set_png(image, add_text(painted.png, as_text(dict(image.items()))), wanted)
 
 
 def _object(image: bpy.types.Image, scene: bpy.types.Scene, look: Look) -> bpy.types.Object:

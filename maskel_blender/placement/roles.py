@@ -6,26 +6,14 @@ from collections.abc import Iterator
 
 import bpy
 
-from ..targets import ROLE_KEY
+from ..marks import PLACED, ROLE_COLLECTION, ROLE_KEY, ROLE_PICTURE
 
 COLLECTION = "MaSkel"
-ROLE_COLLECTION = "results"
-ROLE_PLANE = "xray_plane"
-ROLE_EMPTY = "xray_empty"
-ROLE_REFERENCE = "xray_reference"
-"""The plane's double for solid shading."""
-ROLE_PICTURE = "xray_picture"
-"""The image that is shown; a result lives in it, whatever shows it."""
-ROLE_LAYERS = "xray_layers"
-ROLE_GREY = "xray_grey"
-"""In place of the layers, if the server sent none."""
 
 PICTURE = "maskel_picture"
 """On an object: the image it shows. A pointer, so that both are saved, linked and purged together."""
 SOURCE = "maskel_source"
 """On a picture: the image it is painted from; a pointer as well."""
-
-PLACED = (ROLE_PLANE, ROLE_EMPTY)
 
 
 def role(item: bpy.types.ID | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .roles import placed_objects, scenes_of_pictures, slots_of
+from .roles import placed_objects, role, scenes_of_pictures, slots_of
 
 OLDER, CAMERA, ASKED = "older", "camera", "asked"
 """Reasons: a newer version is shown; the scene looks through another camera; the user asked for it in the panel."""
@@ -35,7 +35,7 @@ def enforce(image: bpy.types.Image) -> None:
     """Make objects and backgrounds follow the reasons."""
     hidden = bool(reasons(image))
     for item in placed_objects(image):
-        for shown in (item, *(child for child in item.children if child.get("maskel_role"))):
+        for shown in (item, *(child for child in item.children if role(child))):
             _enforce_object(shown, hidden)
     for _, slot in slots_of(image):
         if hidden and slot.show_background_image:

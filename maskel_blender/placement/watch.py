@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.handlers import persistent
 
-from .images import refresh
+from .images import forget, refresh
 from .roles import is_picture
 from .visibility import follow_camera
 
@@ -42,6 +42,7 @@ def _on_undo(*_arguments: object) -> None:
 @persistent
 def _on_load(*_arguments: object) -> None:
     _seen.clear()
+    forget()
 
 
 _HANDLERS = (

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from ..client.request import XrayAnswer
+from ..files import put
 from .packing import pack, unpack
 
 MEMORY_BYTES = 64 * 1024**2
@@ -121,7 +122,7 @@ class ResultCache:
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(data)
-            draft.replace(self._file(key))
+            put(draft, self._file(key))
         finally:
             draft.unlink(missing_ok=True)
         with self._lock:

@@ -131,7 +131,7 @@ class JobQueue:
         with self._changed:
             if entry.state is EntryState.PLANNED:
                 entry.request, entry.tag, entry.finish = request, tag, finish
-                entry.key = request_key(request)
+                entry.key = request_key(request, styled=not request.layers)
                 self._set(entry, EntryState.WAITING)
                 self._advance()
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MaskelError
+from ..files import put
 
 MAX_FRAMES = 20_000
+FOLDER = "//maskel/"
+"""Where frames go unless the user says otherwise: next to the saved file."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,14 @@ class SequenceFiles:
                 draft = self.folder / f".{secrets.token_hex(6)}.part"
                 try:
                     draft.write_bytes(png)
-                    draft.replace(self.path(held))
+                    put(draft, self.path(held))
                 finally:
                     draft.unlink(missing_ok=True)
         except OSError as error:
             raise MaskelError(
                 "cannot_write",
                 f"The frames cannot be written: {error.strerror or error} ({self.folder}).",
-                "Name a folder you may write to, or make room on the disk.",
+                "Name a folder you may write to, make room on the disk, or close what has the files open.",
             ) from None
 
     def fill_gaps(self, made: set[int]) -> None:
@@ -122,7 +125,8 @@ class SequenceFiles:
 
 def stem_of(*names: str) -> str:
     """A name that every file system takes and that no two lists of names share."""
+    plain = "_" not in "".join(names[:-1])
     clean = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:40].strip("._") or "x" for name in names)
-    if clean == "_".join(names):
+    if plain and clean == "_".join(names):
         return clean
     return f"{clean}_{hashlib.sha256(os.fsencode(repr(names))).hexdigest()[:6]}"

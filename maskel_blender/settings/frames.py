@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from .. import compat
+from ..sequence.files import FOLDER
+
 
 class FrameSettings(bpy.types.PropertyGroup):
     """`scene.maskel.frames`."""
@@ -24,7 +27,8 @@ class FrameSettings(bpy.types.PropertyGroup):
     folder: bpy.props.StringProperty(
         name="Folder",
         subtype="DIR_PATH",
-        default="//maskel/",
+        options=compat.RELATIVE_PATH,
+        default=FOLDER,
         description="Where the pictures are written; // is the folder of the saved file",
     )
 

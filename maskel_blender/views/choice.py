@@ -26,18 +26,11 @@ class Choice:
     refusals: list[CameraError]
 
 
-def choose(
-    context: bpy.types.Context,
-    source: str = "",
-    names: Sequence[str] = (),
-    objects: Sequence[bpy.types.Object] | None = None,
-) -> Choice:
+def choose(context: bpy.types.Context, objects: Sequence[bpy.types.Object] | None = None) -> Choice:
     """Cameras by the scene's settings; places or renews the rigging set if that is chosen.
 
     Args:
         context: Whose scene counts.
-        source: ``ACTIVE``, ``CHOSEN``, ``ALL`` or ``RIGGING``; "" for the scene's setting.
-        names: Cameras by name, instead of `source`.
         objects: The character, which the rigging set is placed around; None resolves it by the scene's settings.
 
     Raises:
@@ -46,15 +39,12 @@ def choose(
 
     """
     scene, settings = context.scene, context.scene.maskel
-    source = source or settings.views.source
-    if names:
-        wanted = list(names)
-    elif source == "RIGGING":
+    source = settings.views.source
+    if source == "RIGGING":
         if objects is None:
-            collection = settings.collection.name if settings.collection else ""
-            objects = targets.resolve(context, settings.target, collection)[1]
+            objects = targets.of_settings(context)[1]
         return Choice(rigging.place(context, objects), [])
-    elif source == "CHOSEN":
+    if source == "CHOSEN":
         wanted = [entry.object.name for entry in settings.views.cameras if entry.object is not None]
     elif source == "ALL":
         ours = {item.name for item in rigging.cameras(scene)}
@@ -107,11 +97,11 @@ def standing(context: bpy.types.Context) -> Choice:
     return Choice(names, [])
 
 
-def release(context: bpy.types.Context) -> int:
+def release(scene: bpy.types.Scene) -> int:
     """Remove the rigging set's cameras, unless the scene's settings keep them; to be called when the X-rays are made.
 
     Returns:
         How many were removed.
 
     """
-    return 0 if context.scene.maskel.views.keep else rigging.remove(context.scene)
+    return 0 if scene.maskel.views.keep else rigging.remove(scene)

@@ -10,6 +10,7 @@ from mathutils import Matrix
 
 from .. import targets
 from ..errors import CameraError, SilhouetteError
+from ..marks import ROLE_CAMERA, ROLE_CAMERAS, ROLE_KEY
 from ..settings.views import VIEWS
 from ..silhouette.armature import armature_of, character_facing
 from ..silhouette.camera import SIDE_KEY
@@ -18,18 +19,14 @@ from ..silhouette.framing import SIDE_SEEN, WORLD_FRONTS, Stand, character_axes,
 from ..silhouette.sides import Facing
 
 COLLECTION = "MaSkel cameras"
-ROLE_CAMERA = "rigging_camera"
-ROLE_COLLECTION = "rigging_cameras"
-VIEW_KEY = "maskel_view"
+VIEW_KEY = "maskel_rigging_view"
 _LABELS = {view[0]: view[1] for view in VIEWS}
 _ORDER = [view[0] for view in VIEWS]
 
 
 def cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The cameras of the scene's rigging set, in order of views."""
-    found = [
-        item for item in scene.objects if item.type == "CAMERA" and item.get(targets.ROLE_KEY) == ROLE_CAMERA
-    ]
+    found = [item for item in scene.objects if item.type == "CAMERA" and item.get(ROLE_KEY) == ROLE_CAMERA]
     rank = {view: number for number, view in enumerate(_ORDER)}
     return sorted(found, key=lambda item: (rank.get(item.get(VIEW_KEY), len(rank)), item.name))
 
@@ -130,7 +127,7 @@ def _renew(
     if camera is None:
         name = f"MaSkel {_LABELS[view]}"
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-        camera[targets.ROLE_KEY], camera[VIEW_KEY] = ROLE_CAMERA, view
+        camera[ROLE_KEY], camera[VIEW_KEY] = ROLE_CAMERA, view
         camera[SIDE_KEY] = SIDE_SEEN.get(view, "unknown")
         _collection(scene).objects.link(camera)
     lens = camera.data
@@ -146,7 +143,7 @@ def _collections(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     return [
         item
         for item in scene.collection.children_recursive
-        if item.get(targets.ROLE_KEY) == ROLE_COLLECTION and item.library is None
+        if item.get(ROLE_KEY) == ROLE_CAMERAS and item.library is None
     ]
 
 
@@ -155,6 +152,6 @@ def _collection(scene: bpy.types.Scene) -> bpy.types.Collection:
     for collection in _collections(scene):
         return collection
     collection = bpy.data.collections.new(COLLECTION)
-    collection[targets.ROLE_KEY] = ROLE_COLLECTION
+    collection[ROLE_KEY] = ROLE_CAMERAS
     scene.collection.children.link(collection)
     return collection

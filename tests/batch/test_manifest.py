@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from maskel_blender.batch.files import digest_of, write_whole
 from maskel_blender.batch.manifest import DONE, FAILED, FileRecord, Manifest, Record
 from maskel_blender.batch.plan import Plan, Settings
 from maskel_blender.errors import PlanError
+from maskel_blender.files import digest_of, write_whole
 
 
 @pytest.fixture

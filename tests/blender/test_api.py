@@ -108,6 +108,21 @@ def test_batch(scene, character, server, tmp_path):
     assert (again.done, again.skipped) == (12, 12)
 
 
+def test_placed_as_the_panel_says(scene, character, server, tmp_path):
+    scene.maskel.result.look.placement = "EMPTY"
+    assert api.xray().object.type == "EMPTY"
+    report = api.batch(api.plan(output=tmp_path), placement=None)
+    assert [bpy.data.objects[name].type for name in report.objects] == ["EMPTY"]
+    assert not planes()
+    assert api.xray(placement="PLANE").object.type == "MESH"
+
+
+def test_all_cameras_are_those_of_the_panel(scene, character, tmp_path):
+    bpy.ops.maskel.rigging_add()
+    assert [item.camera for item in api.plan("all", output=tmp_path).plan.items] == ["Camera"]
+    assert [item.camera for item in api.plan("MaSkel F*", output=tmp_path).plan.items] == ["MaSkel Front"]
+
+
 def test_batch_stops_when_told(scene, character, server, tmp_path):
     plan = api.plan(frames=range(1, 10), output=tmp_path)
     made = []

@@ -330,3 +330,15 @@ def test_names_that_no_file_system_likes(stage, server, tmp_path):
     assert run([*arguments, "--format", "none"]) == DONE
     assert sorted(p.name for p in out.iterdir()) == ["_NUL.xray.png", "__Größe 東京_.xray.png"]
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["out"]
+
+
+def test_warnings_are_told(stage, tmp_path, capsys):
+    stage.camera.location.y = -1.2
+    arguments = ["--output", str(tmp_path), "--manifest", str(tmp_path / "m.json"), "--target", "Figure"]
+    assert run(arguments) == DONE
+    assert "warning: " in capsys.readouterr().err
+    (item,) = json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))["items"]
+    assert item["warnings"][0]["code"] == "body_cropped"
+    assert run(arguments) == DONE
+    assert "warning: " not in capsys.readouterr().err
+    assert json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))["items"] == [item]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from maskel_blender.batch.files import digest_of
 from maskel_blender.client.png import decode_png
+from maskel_blender.files import digest_of
 from tests.blender.batch_process import CAMERAS
 from tests.blender.children import with_bpy
 

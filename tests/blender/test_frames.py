@@ -6,9 +6,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from benchmarks import blender_scene as bench
-from maskel_blender.client.png import decode_png, encode_png
+from maskel_blender.client.png import decode_png, decode_rgba, encode_png, read_text
 from maskel_blender.session import SESSION
 from maskel_blender.silhouette.capture import capture
 from tests.blender.snapshot import snapshot
@@ -203,3 +204,35 @@ def test_every_camera_has_its_own(scene, walk, server, tmp_path):
     assert sorted(plane["maskel_camera"] for plane in sequences()) == ["Camera", "Side"]
     assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 4
     assert decode_png(server.forms[0]["mask"]).any()
+
+
+def test_frames_are_shown_as_the_settings_say(scene, walk, server, tmp_path):
+    look = scene.maskel.result.look
+    look.opacity, look.over, look.depth, look.bone_colour = 0.4, True, "BEHIND", (1.0, 0.0, 0.0)
+    generate(tmp_path, frame_end=1)
+    (plane,) = sequences()
+    (double,) = plane.children
+    assert plane.show_in_front
+    assert double.color[3] == pytest.approx(0.4)
+    assert plane.data.materials[0].node_tree.nodes["MaSkel Opacity"].inputs[1].default_value == pytest.approx(
+        0.4
+    )
+    png = (tmp_path / "out" / "unsaved" / "Figure_Camera_0001.png").read_bytes()
+    red, green = (decode_rgba(png)[..., channel].astype(int) for channel in (0, 1))
+    assert (red - green).max() > 50
+    assert read_text(png)["MaSkel frame"] == "1"
+    front = walk.matrix_world.translation - plane.matrix_world.translation
+    ahead = scene.camera.matrix_world.to_3x3() @ Vector((0.0, 0.0, -1.0))
+    assert front.dot(ahead) < 0.0
+    with pytest.raises(RuntimeError, match="image plane alone"):
+        generate(tmp_path, placement="EMPTY")
+
+
+def test_another_style_asks_the_model_nothing(scene, walk, server, tmp_path):
+    generate(tmp_path, frame_end=2)
+    path = tmp_path / "out" / "unsaved" / "Figure_Camera_0001.png"
+    before, runs = path.read_bytes(), server.runs
+    generate(tmp_path, frame_end=2, style="inverted")
+    assert server.runs == runs
+    assert not np.array_equal(decode_rgba(path.read_bytes()), decode_rgba(before))
+    assert read_text(path.read_bytes())["MaSkel style"] == "inverted"

@@ -8,6 +8,7 @@ import mathutils
 import numpy as np
 import pytest
 
+from maskel_blender.operators.generate import panel_options
 from maskel_blender.session import SESSION
 from tests.fakes.xray_server import Faults
 
@@ -198,3 +199,14 @@ def test_no_server_at_all(scene, character, monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="preferences"):
         bpy.ops.maskel.generate()
     assert SESSION.error.code == "maskel_not_found"
+
+
+def test_the_panels_options_are_the_operators(scene, character, server):
+    settings = scene.maskel
+    settings.style, settings.size, settings.target = "bone", 64, "SELECTED"
+    options = panel_options(settings)
+    assert (options["style"], options["size"], options["chosen"]) == ("bone", 64, False)
+    assert bpy.ops.maskel.generate(**options) == {"FINISHED"}
+    assert (server.forms[0]["style"], server.forms[0]["size"]) == (b"bone", b"64")
+    settings.views.source = "ALL"
+    assert panel_options(settings)["chosen"]

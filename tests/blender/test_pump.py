@@ -7,8 +7,10 @@ import pytest
 
 import maskel_blender
 from benchmarks import blender_scene as bench
-from maskel_blender import compat
+from maskel_blender import compat, pump
+from maskel_blender.errors import MaskelError
 from maskel_blender.orders import make_order
+from maskel_blender.placement import painting, results
 from maskel_blender.pump import PUMP
 from maskel_blender.queue.entry import EntryState
 from maskel_blender.session import SESSION
@@ -92,7 +94,9 @@ def test_one_undo_step_takes_a_whole_batch_away(window, cameras, server):
     assert len(planes()) == 3
 
 
-def test_an_undo_in_between_loses_no_result(window, cameras, server):
+def test_an_undo_in_between_loses_no_result(window, cameras, server, monkeypatch):
+    # one is placed at a tick, however many have come
+    monkeypatch.setattr(pump, "BUDGET_SECONDS", 0.0)
     bpy.ops.ed.undo_push(message="before")
     bpy.data.objects["Figure"].location.x = 0.1
     bpy.ops.ed.undo_push(message="moved")
@@ -106,6 +110,49 @@ def test_an_undo_in_between_loses_no_result(window, cameras, server):
     assert bpy.data.objects["Figure"].location.x == 0.0
     bpy.ops.ed.undo()
     assert planes() == []
+
+
+def test_pictures_are_painted_beside_the_main_thread(window, cameras, server, monkeypatch):
+    on_main = []
+
+    def paint(*arguments):
+        on_main.append(arguments)
+        return painting.paint_png(*arguments)
+
+    monkeypatch.setattr(results, "paint_png", paint)
+    press(chosen=True)
+    finish()
+    assert len(planes()) == 3
+    assert on_main == []
+    results.all_results()[0].maskel.style = "inverted"
+    assert len(on_main) == 1
+
+
+def test_an_order_holds_the_settings_it_was_given_with(window, cameras, scene, server):
+    scene.maskel.character.side = "FRONT"
+    press(chosen=True)
+    pump_until(lambda: SESSION.queue.entries[0].request is not None)
+    scene.maskel.character.side = "BACK"
+    scene.maskel.character.left_out.add().object = bpy.data.objects["Figure"]
+    scene.maskel.result.look.placement = "EMPTY"
+    finish()
+    assert SESSION.error is None
+    assert {form["view"] for form in server.forms} == {b"front"}
+    assert len(planes()) == 3
+
+
+def test_an_undo_in_between_loses_no_background(window, cameras, scene, server, monkeypatch):
+    monkeypatch.setattr(pump, "BUDGET_SECONDS", 0.0)
+    scene.maskel.result.look.placement = "BACKGROUND"
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Figure"].location.x = 0.1
+    bpy.ops.ed.undo_push(message="moved")
+    press(chosen=True)
+    pump_until(lambda: len(results.all_results()) == 1)
+    bpy.ops.ed.undo()
+    assert results.all_results() == []
+    finish()
+    assert [results.placement_of(image) for image in results.all_results()] == ["BACKGROUND"] * 3
 
 
 def test_a_camera_that_is_deleted_fails_alone(window, cameras, server):
@@ -159,7 +206,9 @@ def test_loading_another_file_drops_everything(window, cameras, server):
     press(chosen=True)
     pump_until(lambda: server.running == 2)
     jobs = [entry.job for entry in SESSION.queue.entries if entry.job]
+    SESSION.error, SESSION.message = MaskelError("x", "Of the file before.", "None."), "Placed"
     bpy.ops.wm.read_homefile(use_empty=True)
+    assert (SESSION.error, SESSION.message) == (None, "")
     assert SESSION.queue.entries == []
     assert not bpy.app.timers.is_registered(PUMP.timer)
     PUMP.tick()

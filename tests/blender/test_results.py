@@ -383,8 +383,8 @@ def test_doubt_is_marked(scene, character, server):
     (image,) = pictures()
     assert image["maskel_familiarity"] == placed()[0]["maskel_familiarity"] == pytest.approx(0.31)
     server.faults.familiarity = None
-    # another style is another request, which no kept answer serves
-    bpy.ops.maskel.generate(style="bone")
+    # another size is another request, which no kept answer serves
+    bpy.ops.maskel.generate(size=100)
     assert "maskel_familiarity" not in image
     assert "maskel_familiarity" not in placed()[0]
 
@@ -409,9 +409,11 @@ def test_settings_again(scene, character, server):
     image.maskel.look.opacity = 0.5
     settings = scene.maskel
     settings.style, settings.size, settings.result.look.opacity = "dxa", 0, 1.0
+    settings.views.source = "ALL"
     bpy.ops.maskel.result_settings()
     assert (settings.style, settings.size, settings.result.look.opacity) == ("bone", 200, 0.5)
     assert settings.camera == scene.camera
+    assert settings.views.source == "ACTIVE"
 
 
 def test_picking_changes_no_visibility(scene, character, server):

@@ -17,6 +17,7 @@ from maskel_blender.errors import ACTIONS, BackendError
 from maskel_blender.install.installation import Installation
 from maskel_blender.install.layout import Layout
 from maskel_blender.install.options import InstallOptions
+from maskel_blender.operators import server as server_operators
 from maskel_blender.panels import messages, server, setup
 from maskel_blender.session import SESSION
 from tests.fakes.tiny_wheels import make_folder
@@ -257,3 +258,10 @@ def test_closing_ends_an_installation(fresh, tmp_path):
     SESSION.close()
     assert SESSION.installation is None
     assert installation.wait(60.0)
+
+
+def test_what_follows_the_server_outlives_another_file(fresh, monkeypatch):
+    monkeypatch.setattr(compat, "waits_for_results", lambda: False)
+    server_operators._follow()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.app.timers.is_registered(server_operators.follow_start)

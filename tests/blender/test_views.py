@@ -33,8 +33,8 @@ def code(call):
     return caught.value.code
 
 
-def choose(**options):
-    choice = views.choose(bpy.context, **options)
+def choose():
+    choice = views.choose(bpy.context)
     return choice.cameras, [error.code for error in choice.refusals]
 
 
@@ -51,13 +51,19 @@ def test_one_camera(scene, person):
     assert code(choose) == "no_camera"
 
 
-def test_all_and_named(scene, person):
+def test_all_and_chosen(scene, person):
     bench.add_camera(scene, "Fish").data.type = "PANO"
     bench.add_camera(scene, "Ante")
     scene.maskel.views.source = "ALL"
     assert choose() == (["Ante", "Camera"], ["panoramic_camera"])
-    assert choose(names=["Camera", "Body", "Nobody", "Camera"]) == (["Camera"], ["not_a_camera", "no_camera"])
-    assert code(lambda: choose(names=["Body", "Nobody"])) == "no_camera"
+    scene.maskel.views.source = "CHOSEN"
+    assert code(choose) == "no_camera"
+    for name in ("Body", "Rig"):
+        scene.maskel.views.cameras.add().object = bpy.data.objects[name]
+    assert code(choose) == "no_camera"
+    scene.maskel.views.cameras.add().object = bpy.data.objects["Camera"]
+    assert choose() == (["Camera"], ["not_a_camera", "not_a_camera"])
+    scene.maskel.views.source = "ALL"
     rigging.place(bpy.context, [person[0]])
     assert choose() == (["Ante", "Camera"], ["panoramic_camera"])
     assert "2 cameras" not in draw("MASKEL_PT_views")
@@ -116,7 +122,9 @@ def test_rigging_set_sees_all_of_the_character(scene, person, resolution):
         assert [warning.code for warning in silhouette.warnings if warning.code != "body_tiny"] == []
         rows, columns = np.nonzero(silhouette.mask)
         fills.append(max(np.ptp(rows) / resolution[1], np.ptp(columns) / resolution[0]))
-        wanted = {"FRONT_LEFT": None, "FRONT_RIGHT": None}.get(camera["maskel_view"], camera["maskel_side"])
+        wanted = {"FRONT_LEFT": None, "FRONT_RIGHT": None}.get(
+            camera["maskel_rigging_view"], camera["maskel_side"]
+        )
         assert wanted is None or silhouette.side == wanted
         scales.add(round(camera.data.ortho_scale, 5))
         heights.add(round(camera.matrix_world.translation.z, 4))
@@ -159,9 +167,9 @@ def test_active_camera_is_not_removed(scene, person):
 def test_kept_or_released(scene, person):
     scene.maskel.views.source = "RIGGING"
     choose()
-    assert views.release(bpy.context) == 0
+    assert views.release(scene) == 0
     scene.maskel.views.keep = False
-    assert views.release(bpy.context) == 4
+    assert views.release(scene) == 4
     assert "MaSkel cameras" not in bpy.data.collections
 
 

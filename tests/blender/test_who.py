@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import blender_scene as bench
-from maskel_blender import targets, workflow
+from maskel_blender import targets
 from maskel_blender.errors import TargetError
 from maskel_blender.session import SESSION
 from maskel_blender.silhouette.capture import capture
@@ -214,12 +214,13 @@ def test_side_follows_the_frame(scene, person):
     assert sides == ["front", "back"]
 
 
-def test_warnings_reach_the_panel(scene, person):
+def test_warnings_reach_the_panel(scene, person, server):
     body, _ = person
     scene.camera.location.y = -1.2
     bpy.context.view_layer.update()
-    prepared = workflow.prepare(bpy.context, "Body", [body])
-    assert SESSION.warnings == prepared.silhouette.warnings
+    bpy.context.view_layer.objects.active = body
+    bpy.ops.maskel.generate()
+    assert [warning.code for warning in SESSION.warnings] == ["body_cropped"]
     assert "cropped" in " ".join(draw("MASKEL_PT_character"))
 
 

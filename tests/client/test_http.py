@@ -1,5 +1,6 @@
 """The client against a server that keeps the contract, and against ones that do not."""
 
+import http.client
 import socket
 import threading
 import time
@@ -92,7 +93,7 @@ def test_a_busy_server_is_waited_for(server):
     server.faults = Faults(busy_calls=100)
     began = time.monotonic()
     assert code_of(lambda: client_for(server, timeout=0.5).xray(REQUEST)) == "busy"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_what_nobody_waits_for_any_more_is_taken_back(server):
@@ -214,19 +215,57 @@ def test_nobody_there():
 
 
 def test_silent_server_times_out(server):
-    server.faults = Faults(delay=3.0)
+    server.faults = Faults(delay=60.0)
     began = time.monotonic()
     assert code_of(lambda: client_for(server, timeout=0.4).xray(REQUEST)) == "timeout"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0
 
 
 def test_abort_from_another_thread(server):
-    server.faults = Faults(delay=5.0)
+    server.faults = Faults(delay=60.0)
     client = client_for(server)
     threading.Timer(0.3, client.abort).start()
     began = time.monotonic()
     assert code_of(lambda: client.xray(REQUEST)) == "aborted"
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 30.0
+
+
+def test_abort_while_the_connection_is_being_made(server, monkeypatch):
+    server.faults = Faults(delay=30.0)
+    client = client_for(server)
+    connect = http.client.HTTPConnection.connect
+
+    def connect_late(connection):
+        monkeypatch.undo()
+        client.abort()
+        connect(connection)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect_late)
+    assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+    assert server.running == 0
+
+
+def test_abort_in_the_middle_of_an_answer():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = HttpClient(parse_address(f"127.0.0.1:{listener.getsockname()[1]}"), timeout=30.0)
+        cut = threading.Event()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + b"x" * 10
+                )
+                until(lambda: client._transport._socket is not None)
+                client.abort()
+                cut.wait(30.0)
+
+        threading.Thread(target=answer, daemon=True).start()
+        began = time.monotonic()
+        assert code_of(lambda: client.xray(REQUEST)) == "aborted"
+        cut.set()
+        assert time.monotonic() - began < 15.0
 
 
 def test_not_http():

@@ -201,9 +201,18 @@ def test_equal_requests_are_made_once(make, options, server):
     assert server.runs == 2
     assert [entry.cached for entry in entries] == [False, True, False, True, True]
     assert entries[0].answer == entries[3].answer
-    other = queue.add("", options, request=request(1, style="bone"))
+    toned = queue.add("", options, request=request(1, style="bone"))
     assert queue.wait(SECONDS)
-    assert not other.cached
+    assert toned.cached
+
+
+def test_answers_without_layers_serve_one_style(make, options, server):
+    server.faults.without_layers = True
+    queue = make(ResultCache())
+    for style, cached in (("dxa", False), ("bone", False), ("dxa", True)):
+        entry = queue.add("", options, request=request(1, style=style))
+        assert queue.wait(SECONDS)
+        assert entry.cached is cached
 
 
 def test_another_model_has_other_answers(make, options, server, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from maskel_blender.client.request import XrayAnswer, XrayRequest
 from maskel_blender.queue.cache import ResultCache
-from maskel_blender.queue.keys import answer_key, request_key
+from maskel_blender.queue.keys import answer_keys, request_key
 from maskel_blender.queue.packing import pack, unpack
 
 
@@ -113,5 +113,9 @@ def test_keys():
     assert request_key(request) == request_key(same)
     for other in (XrayRequest(b"other"), XrayRequest(b"mask", "bone"), XrayRequest(b"mask", size=64)):
         assert request_key(other) != request_key(request)
-    keys = {answer_key(request, *who) for who in (("m", "1"), ("m", "2"), ("n", "1"))}
-    assert len(keys) == 3
+    keys = {key for who in (("m", "1"), ("m", "2"), ("n", "1")) for key in answer_keys(request, *who)}
+    assert len(keys) == 6
+    of_layers, of_picture = answer_keys(request, "m", "1")
+    other = dataclasses.replace(request, style="bone")
+    assert answer_keys(other, "m", "1")[0] == of_layers
+    assert answer_keys(other, "m", "1")[1] != of_picture

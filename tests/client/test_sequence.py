@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from maskel_blender.errors import MaskelError
+from maskel_blender.placement.frame import Frame
 from maskel_blender.sequence.files import FrameRange, SequenceFiles, stem_of
-from maskel_blender.sequence.pose import FrameView
+from maskel_blender.sequence.pose import nearer, square
 from maskel_blender.silhouette.raster import Region
 from maskel_blender.silhouette.view import CameraView
 
@@ -63,7 +64,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_stems():
     assert stem_of("Body", "Camera") == "Body_Camera"
-    names = [("Körper", "Cam"), ("K_rper", "Cam"), ("K/rper", "Cam"), ("..", "Cam"), ("", "")]
+    names = [
+        ("Körper", "Cam"),
+        ("K_rper", "Cam"),
+        ("K/rper", "Cam"),
+        ("..", "Cam"),
+        ("", ""),
+        ("a_b", "c"),
+        ("a", "b_c"),
+    ]
     stems = {stem_of(*each) for each in names}
     assert len(stems) == len(names)
     assert all(stem.isascii() and "/" not in stem and not stem.startswith(".") for stem in stems)
@@ -77,10 +86,10 @@ def test_the_double_looks_the_same(orthographic):
     if orthographic:
         projection = np.array([[0.5, 0, 0, 0.2], [0, 0.7, 0, -0.1], [0, 0, -0.02, -1.0], [0, 0, 0, 1]])
     view = CameraView("Camera", 300, 200, Region(0, 0, 300, 200), False, projection, np.eye(4), 0.1)
-    frame = FrameView(view, 4.0, 5.0)
-    square = np.array([[-0.5, -0.5, 0, 1], [0.5, -0.5, 0, 1], [0.5, 0.5, 0, 1], [-0.5, 0.5, 0, 1]]).T
-    plane = frame.matrix() @ square
-    double = frame.matrix() @ frame.nearer(0.01) @ square
+    frame = Frame(view, 4.0, 5.0)
+    corners = np.array([[-0.5, -0.5, 0, 1], [0.5, -0.5, 0, 1], [0.5, 0.5, 0, 1], [-0.5, 0.5, 0, 1]]).T
+    plane = square(frame) @ corners
+    double = square(frame) @ nearer(frame, 0.01) @ corners
     seen = [points[:2] / points[3] for points in (projection @ plane, projection @ double)]
     np.testing.assert_allclose(seen[0], [[-1, 1, 1, -1], [-1, -1, 1, 1]], atol=1e-9)
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-9)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 
 def write_whole(path: Path, data: bytes, durable: bool = False) -> None:
@@ -28,6 +31,23 @@ def write_whole(path: Path, data: bytes, durable: bool = False) -> None:
         if durable:
             file.flush()
             os.fsync(file.fileno())
+    put(part, path)
+
+
+def put(part: Path, path: Path) -> None:
+    """Let one file take the place of another, or of none.
+
+    Raises:
+        OSError: If it cannot.
+
+    """
+    for pause in _PAUSES:
+        try:
+            part.replace(path)
+            return
+        except PermissionError:
+            # on Windows a file that somebody reads cannot be replaced, be it a virus scanner for a moment
+            time.sleep(pause)
     part.replace(path)
 
 
