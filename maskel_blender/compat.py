@@ -26,6 +26,10 @@ _RENDER_HANDLERS = (
 )
 
 
+BLEND_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path that may begin with //: where Blender knows them, it marks such a path red without."""
+
+
 def waits_for_results() -> bool:
     """True where neither timers nor modal operators run: `blender -b`, and the bpy module."""
     return bpy.app.background

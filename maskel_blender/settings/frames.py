@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from .. import compat
+
 
 class FrameSettings(bpy.types.PropertyGroup):
     """`scene.maskel.frames`."""
@@ -24,6 +26,7 @@ class FrameSettings(bpy.types.PropertyGroup):
     folder: bpy.props.StringProperty(
         name="Folder",
         subtype="DIR_PATH",
+        options=compat.BLEND_PATH,
         default="//maskel/",
         description="Where the pictures are written; // is the folder of the saved file",
     )
