@@ -225,10 +225,10 @@ def nothing_installed(screen: Screen) -> Steps:
     yield 1.0
     screen.values["code"] = session.error.code
     screen.picture("error")
-    # Blender's own message lies over the panel until the mouse leaves it
-    for share in (0.8, 0.5, 0.2):
-        screen.move(int(screen.region("WINDOW").width * share), 200)
-        yield 0.5
+    # Blender's own message lies over the panel and takes the mouse
+    for value in ("PRESS", "RELEASE"):
+        screen.window.event_simulate(type="ESC", value=value, x=600, y=300)
+        yield 0.3
     yield from screen.click("maskel.setup_open")
     yield 2.0
     screen.values["windows"] = len(bpy.context.window_manager.windows)
