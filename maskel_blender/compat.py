@@ -28,6 +28,10 @@ _RENDER_HANDLERS = (
 )
 
 
+BLEND_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a path that may begin with //: where Blender knows them, it marks such a path red without."""
+
+
 def waits_for_results() -> bool:
     """True where neither timers nor modal operators run: `blender -b`, and the bpy module."""
     return bpy.app.background
@@ -48,10 +52,6 @@ def survive_broken_pipes() -> None:
 def online_access() -> bool:
     """Whether the user allows the internet; loopback never needs it."""
     return bool(getattr(bpy.app, "online_access", True))
-
-
-RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
-"""Option of path properties that may begin with ``//``; from 4.5 on Blender warns of others."""
 
 
 def private_folder(package: str, name: str) -> Path | None:

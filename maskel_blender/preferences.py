@@ -50,11 +50,13 @@ class MaskelPreferences(bpy.types.AddonPreferences):
     wheel_folder: bpy.props.StringProperty(
         name="Wheel Folder",
         subtype="DIR_PATH",
+        options=compat.BLEND_PATH,
         description="Folder with maskel-*.whl and the wheels it needs",
     )
     package: bpy.props.StringProperty(
         name="File or Checkout",
         subtype="FILE_PATH",
+        options=compat.BLEND_PATH,
         description="A file maskel-*.whl, or the folder with pyproject.toml",
     )
     torch: bpy.props.EnumProperty(
@@ -85,11 +87,13 @@ class MaskelPreferences(bpy.types.AddonPreferences):
     token_file: bpy.props.StringProperty(
         name="Token File",
         subtype="FILE_PATH",
+        options=compat.BLEND_PATH,
         description="File with the running server's token, as it printed when it started",
     )
     command: bpy.props.StringProperty(
         name="Program",
         subtype="FILE_PATH",
+        options=compat.BLEND_PATH,
         description="An existing maskel program. Leave empty for the installed back end, or the one on the PATH",
     )
     timeout: bpy.props.FloatProperty(

@@ -27,7 +27,7 @@ class FrameSettings(bpy.types.PropertyGroup):
     folder: bpy.props.StringProperty(
         name="Folder",
         subtype="DIR_PATH",
-        options=compat.RELATIVE_PATH,
+        options=compat.BLEND_PATH,
         default=FOLDER,
         description="Where the pictures are written; // is the folder of the saved file",
     )

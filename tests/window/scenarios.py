@@ -225,6 +225,10 @@ def nothing_installed(screen: Screen) -> Steps:
     yield 1.0
     screen.values["code"] = session.error.code
     screen.picture("error")
+    # Blender's own message lies over the panel and takes the mouse
+    for value in ("PRESS", "RELEASE"):
+        screen.window.event_simulate(type="ESC", value=value, x=600, y=300)
+        yield 0.3
     yield from screen.click("maskel.setup_open")
     yield 2.0
     screen.values["windows"] = len(bpy.context.window_manager.windows)
