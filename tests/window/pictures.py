@@ -11,7 +11,7 @@ from PIL import Image
 BLOCK = 10
 """Pixels of the screen to one of the approved picture."""
 
-MEAN, WORST = 4.0, 70.0
+MEAN, WORST = 6.0, 80.0
 """Grey levels that may differ: over the picture, and at one place."""
 
 
