@@ -6,7 +6,6 @@ In a Blender that has the extension it is that which is used; else the package i
 from __future__ import annotations
 
 import argparse
-import atexit
 import importlib
 import sys
 from pathlib import Path
@@ -25,9 +24,6 @@ def load_api() -> ModuleType:
 
     if not hasattr(bpy.types.Scene, "maskel"):
         maskel_blender.register()
-        if not bpy.app.binary_path:
-            # the bpy module crashes on classes that are left; in a Blender program all is gone when this would run
-            atexit.register(maskel_blender.unregister)
     return importlib.import_module("maskel_blender.api")
 
 

@@ -31,8 +31,9 @@ def register() -> None:
     SESSION.cache.folder = folder / "answers" if folder is not None else None
     handlers.register()
     _commands.append(bpy.utils.register_cli_command("maskel", cli.run))
-    # Blender does not unregister add-ons when it is a Python module; the server would end by itself, but leave its log
-    atexit.register(_end)
+    # Blender does not unregister add-ons when it is a Python module, and 4.2 and 4.5 crash on classes that are left; in a Blender
+    # program all is gone when this runs
+    atexit.register(_end if bpy.app.binary_path else unregister)
 
 
 def _end() -> None:
@@ -43,7 +44,8 @@ def _end() -> None:
 
 def unregister() -> None:
     """Forget it, and end the server."""
-    atexit.unregister(_end)
+    for ending in (_end, unregister):
+        atexit.unregister(ending)
     _end()
     for timer in (tick, follow_start, follow_installation):
         if bpy.app.timers.is_registered(timer):

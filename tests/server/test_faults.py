@@ -10,6 +10,7 @@ import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_a_killed_batch_is_resumed_and_nothing_is_lost_or_done_twice(tmp_path):
     with running(tmp_path / "first", state=state) as server, ThreadPoolExecutor(4) as pool:
 
         def try_it(number):
-            with suppress(OSError):  # the connection broke
+            with suppress(OSError, HTTPException):  # the connection broke
                 first[number] = ask(server, number)
 
         asked = [pool.submit(try_it, number) for number in jobs]
