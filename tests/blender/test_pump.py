@@ -141,6 +141,10 @@ def test_an_order_holds_the_settings_it_was_given_with(window, cameras, scene, s
     assert len(planes()) == 3
 
 
+@pytest.mark.skipif(
+    not bpy.app.binary_path,
+    reason="the 4.5 module crashed once in reading objects after this undo; runs in Blender programs (tools/blender_tests.py)",
+)
 def test_an_undo_in_between_loses_no_background(window, cameras, scene, server, monkeypatch):
     monkeypatch.setattr(pump, "BUDGET_SECONDS", 0.0)
     scene.maskel.result.look.placement = "BACKGROUND"
