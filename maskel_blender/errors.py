@@ -100,3 +100,8 @@ class Cancelled(MaskelError):
 
     def __init__(self) -> None:
         super().__init__("cancelled", "Cancelled.", "Press Generate X-ray to start again.")
+
+
+def unforeseen(error: Exception) -> MaskelError:
+    """What nobody foresaw as a typed error, ``internal``: a traceback helps no user."""
+    return MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this.")

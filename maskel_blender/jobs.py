@@ -14,7 +14,7 @@ from .backend.process import Backend
 from .client.base import Client
 from .client.http import HttpClient
 from .client.request import XrayAnswer, XrayRequest
-from .errors import Cancelled, ClientError, MaskelError
+from .errors import Cancelled, ClientError, MaskelError, unforeseen
 from .queue.keys import answer_key, answer_keys
 
 START_SECONDS = 120.0
@@ -164,7 +164,7 @@ class Job:
             self._end(error)
         except Exception as error:
             # a thread that dies silently would leave the panel waiting for ever
-            self._end(MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this."))
+            self._end(unforeseen(error))
         finally:
             self._ended.set()
             if self._call_ended is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from . import compat, targets
 from .client.png import decode_png, encode_png
 from .client.request import XrayRequest
-from .errors import MaskelError
+from .errors import MaskelError, unforeseen
 from .jobs import Job, JobOptions
 from .marks import ROLE_KEY, ROLE_PREVIEW
 from .orders import names_of
@@ -127,9 +127,7 @@ class LivePreview:
             self.error = error
         except Exception as error:
             # else the timer would end, and the panel say that it is on
-            SESSION.error = MaskelError(
-                "internal", f"{type(error).__name__}: {error}.", "Please report this."
-            )
+            SESSION.error = unforeseen(error)
             self.stop()
         return self.on
 

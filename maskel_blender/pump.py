@@ -10,13 +10,14 @@ import bpy
 
 from . import compat, workflow
 from .client.request import XrayAnswer
-from .errors import MaskelError
+from .errors import MaskelError, unforeseen
 from .orders import Order, Shot
 from .placement.painting import Toning, toning_of
 from .placement.results import latest, next_look
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
+from .redraw import redraw_sidebars
 from .sequence.files import SequenceFiles
 from .sequence.plane import place_sequence
 from .session import SESSION
@@ -136,7 +137,7 @@ class Pump:
             soon = self.tick()
         except Exception as error:
             # a timer that raises is dropped without a word to the user
-            SESSION.error = _internal(error)
+            SESSION.error = unforeseen(error)
             return _LATER if self.orders else None
         if self.orders or more:
             return _SOON if soon else _LATER
@@ -168,7 +169,7 @@ class Pump:
         except MaskelError as error:
             self._queue.fail(entry, error)
         except Exception as error:
-            self._queue.fail(entry, _internal(error))
+            self._queue.fail(entry, unforeseen(error))
         else:
             told = prepared.silhouette.warnings
             fresh = tuple(warning for warning in told if warning not in SESSION.warnings)
@@ -200,7 +201,7 @@ class Pump:
                     _forget(entry)
                     self._queue.fail(entry, error)
                 except Exception as error:
-                    self._queue.fail(entry, _internal(error))
+                    self._queue.fail(entry, unforeseen(error))
             self._queue.placed(entry)
             if time.monotonic() > end:
                 return True
@@ -247,7 +248,7 @@ class Pump:
                 except MaskelError as error:
                     errors.append(error)
                 except Exception as error:
-                    errors.append(_internal(error))
+                    errors.append(unforeseen(error))
         if any(entry.state is EntryState.FAILED for entry in order.entries):
             self._with_failures.append(order)
         elif order.release and order.scene in bpy.data.scenes:
@@ -269,7 +270,7 @@ class Pump:
         now = time.monotonic()
         if states != self._states or (self.orders and now - self._drawn > _REDRAW_SECONDS):
             self._states, self._drawn = states, now
-            redraw_panels()
+            redraw_sidebars(bpy.context)
 
 
 class _Painter:
@@ -291,16 +292,6 @@ class _Writer:
 
     def __call__(self, answer: XrayAnswer) -> None:
         self._files.write(self._frame, workflow.frame_png(self._prepared, answer, self._toning))
-
-
-def redraw_panels() -> None:
-    """Redraw the sidebars of all 3D viewports."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter, XrayAnswer, str, object]:
@@ -341,10 +332,6 @@ def _message(names: list[str], failed: int, cancelled: int, seconds: float) -> s
     if cancelled:
         parts.append("Cancelled" if not names and not failed else f"{cancelled} cancelled")
     return ", ".join(parts)
-
-
-def _internal(error: Exception) -> MaskelError:
-    return MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this.")
 
 
 PUMP = Pump(SESSION.queue)

@@ -17,7 +17,7 @@ from ..batch.manifest import Manifest
 from ..batch.plan import Settings
 from ..batch.progress import Report, Stop
 from ..batch.run import Batch
-from ..errors import MaskelError, PlanError
+from ..errors import MaskelError, PlanError, unforeseen
 from ..preferences import job_options
 from ..session import SESSION
 from .options import parse
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
         return SOME_FAILED
     except Exception as error:
         # a traceback helps no user; what nobody foresaw ends the command with a word
-        error_line(MaskelError("internal", f"{type(error).__name__}: {error}.", "Please report this."))
+        error_line(unforeseen(error))
         return SOME_FAILED
     finally:
         SESSION.backend.stop()

@@ -6,11 +6,11 @@ import bpy
 
 from .. import targets, views
 from ..errors import MaskelError
+from ..redraw import redraw
 from ..session import SESSION
 from ..silhouette.camera import find_camera
 from ..silhouette.capture import capture
 from ..silhouette.evaluate import MESH_TYPES
-from .redraw import redraw
 
 _LISTS = (("OBJECT", "Object", ""), ("COLLECTION", "Collection", ""))
 

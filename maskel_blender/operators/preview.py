@@ -6,7 +6,8 @@ import bpy
 
 from ..errors import MaskelError
 from ..preview import PREVIEW
-from ..pump import PUMP, redraw_panels
+from ..pump import PUMP
+from ..redraw import redraw_sidebars
 from ..session import SESSION
 
 SOURCES = (
@@ -37,7 +38,7 @@ class MASKEL_OT_preview(bpy.types.Operator):
                 self.report({"ERROR"}, f"{error.message} {error.fix}")
                 return {"CANCELLED"}
             PUMP.wake()
-        redraw_panels()
+        redraw_sidebars(context)
         return {"FINISHED"}
 
 

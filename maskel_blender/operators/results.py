@@ -11,9 +11,9 @@ from ..placement import results, visibility
 from ..placement.images import png_of
 from ..placement.roles import is_picture
 from ..placement.state import quietly, read_look, write_look
+from ..redraw import redraw
 from ..session import SESSION
 from ..settings.result import chosen_result
-from .redraw import redraw
 
 
 class _ResultOperator:

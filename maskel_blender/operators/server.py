@@ -13,8 +13,8 @@ from ..backend.process import ServerState
 from ..client.http import HttpClient
 from ..errors import MaskelError
 from ..preferences import job_options, watched
+from ..redraw import redraw_sidebars
 from ..session import SESSION
-from .redraw import redraw_sidebars
 
 _LOG_NAME = "MaSkel server log"
 

@@ -12,8 +12,8 @@ from ..errors import InstallError, MaskelError
 from ..install.installation import Installation, InstallState
 from ..install.options import InstallOptions
 from ..preferences import backend_layout, install_options, preferences
+from ..redraw import redraw_sidebars
 from ..session import SESSION
-from .redraw import redraw_sidebars
 
 _LONGEST_SECONDS = 3 * 3600.0
 

@@ -7,8 +7,8 @@ import time
 import bpy
 
 from .. import compat
-from ..operators.redraw import redraw_sidebars
 from ..preferences import watched
+from ..redraw import redraw_sidebars
 from ..session import SESSION
 
 _TICK_SECONDS = 0.5

@@ -38,8 +38,9 @@ def scenes_of_pictures() -> dict[bpy.types.Image, bpy.types.Scene]:
         picture = item.get(PICTURE)
         if picture is not None and role(item) in PLACED and item.users_scene:
             found.setdefault(picture, item.users_scene[0])
+    cameras = {image["maskel_camera"] for image in bpy.data.images if is_picture(image)}
     for scene in bpy.data.scenes:
-        for name in {image["maskel_camera"] for image in bpy.data.images if is_picture(image)}:
+        for name in cameras:
             camera = scene.objects.get(name)
             if camera is not None and camera.type == "CAMERA":
                 for slot in camera.data.background_images:

@@ -14,7 +14,7 @@ def redraw(context: bpy.types.Context) -> None:
 
 
 def redraw_sidebars(context: bpy.types.Context) -> None:
-    """Redraw only what shows the server: sidebars of 3D viewports, and the preferences; not the viewports themselves."""
+    """Redraw only what shows jobs and server: sidebars of 3D viewports, and the preferences; a viewport itself may take long."""
     manager = getattr(context, "window_manager", None)
     for window in manager.windows if manager is not None else ():
         for area in window.screen.areas:
