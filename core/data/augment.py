@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def disturb_edge(mask: Tensor, probability: float, random: np.random.Generator) -> Tensor:
-    """Grow, shrink, harden or roughen the edge of some masks.
+    """Grow, shrink, harden or roughen the edge of some masks, drawn one after the other.
 
     Args:
         mask: float32 (B, 1, S, S) in [0, 1].
@@ -21,21 +21,34 @@ def disturb_edge(mask: Tensor, probability: float, random: np.random.Generator) 
     """
     out = mask.clone()
     for index in range(len(mask)):
-        if random.random() >= probability:
-            continue
-        one = mask[index : index + 1]
-        kind = random.integers(4)
-        if kind == 0:
-            one = F.max_pool2d(one, 3, 1, 1)
-        elif kind == 1:
-            one = -F.max_pool2d(-one, 3, 1, 1)
-        elif kind == 2:
-            one = (one >= 0.5).float()
-        else:
-            # Bounded, so that no island stands off the outline.
-            drawn = random.normal(0, 0.35, (1, 1, one.shape[2] // 4, one.shape[3] // 4)).clip(-0.6, 0.6)
-            coarse = torch.from_numpy(drawn)
-            noise = F.interpolate(coarse.float(), size=one.shape[2:], mode="bilinear", align_corners=False)
-            one = ((F.avg_pool2d(one, 5, 1, 2) + noise * 0.6 - 0.5) * 4 + 0.5).clamp(0, 1)
-        out[index] = one[0]
+        if random.random() < probability:
+            kind = int(random.integers(4))
+            out[index] = _disturbed(mask[index : index + 1], kind, random)[0]
     return out
+
+
+def disturb_edges(mask: Tensor, probability: float, random: np.random.Generator) -> Tensor:
+    """As `disturb_edge`, all masks of a kind at once: the same chances, other draws."""
+    out = mask.clone()
+    changed = random.random(len(mask)) < probability
+    kinds = random.integers(4, size=len(mask))
+    for kind in range(4):
+        rows = torch.from_numpy(np.flatnonzero(changed & (kinds == kind))).to(mask.device)
+        if len(rows):
+            out[rows] = _disturbed(mask[rows], kind, random)
+    return out
+
+
+def _disturbed(masks: Tensor, kind: int, random: np.random.Generator) -> Tensor:
+    """Masks (N, 1, S, S) grown (0), shrunk (1), hardened (2) or roughened (3)."""
+    if kind == 0:
+        return F.max_pool2d(masks, 3, 1, 1)
+    if kind == 1:
+        return -F.max_pool2d(-masks, 3, 1, 1)
+    if kind == 2:
+        return (masks >= 0.5).float()
+    # Bounded, so that no island stands off the outline.
+    cells = (len(masks), 1, masks.shape[2] // 4, masks.shape[3] // 4)
+    coarse = torch.from_numpy(random.normal(0, 0.35, cells).clip(-0.6, 0.6)).float().to(masks.device)
+    noise = F.interpolate(coarse, size=masks.shape[2:], mode="bilinear", align_corners=False)
+    return ((F.avg_pool2d(masks, 5, 1, 2) + noise * 0.6 - 0.5) * 4 + 0.5).clamp(0, 1)

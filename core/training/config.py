@@ -125,6 +125,8 @@ class TrainingConfig:
         stream_seed: Seed of the samples made.
         stream_repeat: How often a sample that is made is used, each time changed anew, see `StreamSource`.
         stream_gap: Steps between two uses.
+        replay_gib: Memory of the device in which samples made while training stay, to be drawn again and letterboxed there (see
+            `maskel_core.training.replay.ReplaySource`); needs ``stream`` 1. 0 = the order of ``stream_repeat``.
         frame_threads: Samples letterboxed at once; a GPU waits for one thread.
         view_share: Share of the samples whose view is told to a model that takes it.
         checkpoint_seconds: Time between checkpoints.
@@ -153,6 +155,7 @@ class TrainingConfig:
     stream_seed: int = 1_000
     stream_repeat: int = 1
     stream_gap: int = 64
+    replay_gib: float = 0.0
     frame_threads: int = 1
     view_share: float = 0.5
     checkpoint_seconds: float = 120.0

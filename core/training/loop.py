@@ -212,7 +212,7 @@ class StageRun:
         share = learning_rate_share(self.stage_config, pace.step - 1, pace.done)
         rate = self.stage_config.batch * pace.step / max(pace.elapsed, 1e-9)
         figures = {"rate": rate, "lr": share, "learning_rate": self.stage_config.learning_rate * share}
-        tracker.scalars(pace.step, pace.elapsed, {**figures, **recent})
+        tracker.scalars(pace.step, pace.elapsed, {**figures, **self.source.figures(), **recent})
 
     def _show(self, tracker: Tracker) -> None:
         """Review the averaged model."""

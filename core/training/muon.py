@@ -71,27 +71,30 @@ class Muon(torch.optim.Optimizer):
                 (self._step_matrices if group["orthogonal"] else self._step_others)(parameters, group)
 
     def _step_matrices(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
-        same: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        gradients = _gradients(parameters)
         for parameter in parameters:
-            assert parameter.grad is not None
-            state = self.state[parameter]
-            if not state:
-                state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-            ahead = parameter.grad.lerp(state["momentum"], group["momentum"])
-            flat = ahead.flatten(1)
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        same: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        for parameter, step in zip(parameters, ahead, strict=True):
+            flat = step.flatten(1)
             same[(flat.shape[0], flat.shape[1])].append((parameter, flat))
         for (rows, columns), members in same.items():
             moves = orthogonalise(torch.stack([flat for _, flat in members]))
             scale = 0.2 * max(rows, columns) ** 0.5
-            for (parameter, _), move in zip(members, moves, strict=True):
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(move.view(parameter.shape), alpha=-group["lr"] * scale)
+            own = [parameter for parameter, _ in members]
+            shaped = [move.view(p.shape) for p, move in zip(own, moves, strict=True)]
+            torch._foreach_mul_(own, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_add_(own, shaped, alpha=-group["lr"] * scale)
 
     def _step_others(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
         first, second = group["betas"]
+        gradients = _gradients(parameters)
+        counts = []
         for parameter in parameters:
-            assert parameter.grad is not None
             state = self.state[parameter]
             if not state:
                 state |= {
@@ -100,8 +103,17 @@ class Muon(torch.optim.Optimizer):
                     "square": torch.zeros_like(parameter),
                 }
             state["step"] += 1
-            count = float(state["step"])
-            state["mean"].lerp_(parameter.grad, 1 - first)
-            state["square"].lerp_(parameter.grad.square(), 1 - second)
-            size = (state["square"] / (1 - second**count)).sqrt_().add_(group["eps"])
-            parameter.addcdiv_(state["mean"], size, value=-group["lr"] / (1 - first**count))
+            counts.append(float(state["step"]))
+        means, squares = ([self.state[p][name] for p in parameters] for name in ("mean", "square"))
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - second)
+        sizes = torch._foreach_div(squares, [1 - second**count for count in counts])
+        torch._foreach_sqrt_(sizes)
+        torch._foreach_add_(sizes, group["eps"])
+        rates = [-group["lr"] / (1 - first**count) for count in counts]
+        torch._foreach_addcdiv_(parameters, means, sizes, rates)
+
+
+def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
+    """Of parameters that all have one: an accelerator then updates them in a few calls instead of thousands."""
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]

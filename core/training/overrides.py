@@ -57,5 +57,9 @@ def check_config(config: TrainingConfig, processes: int) -> None:
                 f"[{name}] batch {stage.batch} cannot be shared by {processes} processes.",
                 f"Set it to a multiple of {processes}.",
             )
+    if config.replay_gib > 0 and config.stream < 1:
+        raise MaskelError(
+            "bad_config", "replay_gib is for samples that are all made while training.", "Set stream to 1."
+        )
     if config.pretrain is not None and not config.pretrain.data:
         raise MaskelError("bad_config", "[pretrain] names no data.", "Set its data, or pass --pretrain-data.")

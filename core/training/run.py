@@ -28,6 +28,7 @@ from maskel_core.training.config import STAGES, StageConfig, TrainingConfig, loa
 from maskel_core.training.interrupt import EXIT_STATUS, TrainingInterrupted
 from maskel_core.training.loop import Stage, StageRun, make_autocast, to_device
 from maskel_core.training.overrides import apply_changes, check_config
+from maskel_core.training.replay import ReplaySource
 from maskel_core.training.review import (
     REVIEW_SAMPLES,
     SHEET_ROWS,
@@ -103,6 +104,10 @@ class TrainingRun:
             )
         if config.threads:
             torch.set_num_threads(config.threads)
+        if self.device.type == "cuda":
+            # Shapes stay the same for thousands of steps; what is left in float32 needs no more than TF32.
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
         distributed.wait()
         if distributed.is_main():
             try:
@@ -154,7 +159,7 @@ class TrainingRun:
         trained = StageRun(
             name=name,
             stage=stage,
-            source=make_source(store, self.config, settings.batch, stream=name != "pretrain"),
+            source=make_source(store, self.config, settings.batch, name != "pretrain", self.device),
             config=self.config,
             stage_config=settings,
             out=self.out,
@@ -251,8 +256,20 @@ def open_training(data: str, limit: int) -> SampleStore:
     return store.take(limit) if limit else store
 
 
-def make_source(store: SampleStore | None, config: TrainingConfig, batch: int, stream: bool = True) -> Source:
+def make_source(
+    store: SampleStore | None,
+    config: TrainingConfig,
+    batch: int,
+    stream: bool = True,
+    device: torch.device | None = None,
+) -> Source:
     """Batches as the configuration mixes them, this process's part of each; without ``stream`` from the store alone."""
+    if store is None and stream and config.replay_gib > 0:
+        return ReplaySource(
+            config.stream_seed, config.stream_size, batch, config.margin, config.augmentation,
+            config.stream_workers, device or torch.device("cpu"), config.replay_gib,
+            range(distributed.rank(), batch, distributed.count()),
+        )  # fmt: skip
     made = batch if store is None else round(batch * config.stream) if stream else 0
     fixed, processes = batch - made, distributed.count()
     framing = Framing(config.margin, config.augmentation, config.frame_threads)
@@ -303,7 +320,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stage in STAGES:
         parser.add_argument(f"--{stage}-seconds", type=float)
         parser.add_argument(f"--{stage}-steps", type=int)
-    parser.add_argument("--stream", type=float)
+    for name in ("stream", "replay-gib"):
+        parser.add_argument(f"--{name}", type=float)
     given = vars(parser.parse_args(arguments))
     try:
         folder = train(given.pop("config"), given.pop("out"), given.pop("resume"), **given)

@@ -34,6 +34,10 @@ class Source(Protocol):
         """The batch of a step at ``size`` pixels per side."""
         ...
 
+    def figures(self) -> dict[str, float]:
+        """What to log of the source."""
+        return {}
+
     def close(self) -> None:
         """End worker processes."""
         ...
@@ -149,7 +153,7 @@ class Framing:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class ShardSource:
+class ShardSource(Source):
     """Batches of a fixed set, epoch by epoch in changing order.
 
     Args:
@@ -179,7 +183,7 @@ class ShardSource:
         self.framing.close()
 
 
-class StreamSource:
+class StreamSource(Source):
     """Batches of samples made by worker processes, each sample once or again some steps later.
 
     With ``repeat`` R a batch of B holds B / R samples made for it; the others are those made ``gap``, 2 ``gap``, ... steps
@@ -263,7 +267,7 @@ class StreamSource:
         self.framing.close()
 
 
-class MixedSource:
+class MixedSource(Source):
     """Batches whose parts come from several sources."""
 
     def __init__(self, *sources: Source) -> None:
