@@ -30,6 +30,12 @@ def _save_pre(*_arguments: object) -> None:
 
 
 @persistent
+def _undoing(*_arguments: object) -> None:
+    PUMP.undoing()
+    PREVIEW.remove()
+
+
+@persistent
 def _undone(*_arguments: object) -> None:
     PUMP.undone()
     PREVIEW.undone()
@@ -50,6 +56,8 @@ _HANDLERS = {
     "load_post": _load_post,
     "save_pre": _save_pre,
     "save_post": _outdated,
+    "undo_pre": _undoing,
+    "redo_pre": _undoing,
     "undo_post": _undone,
     "redo_post": _undone,
     "depsgraph_update_post": _updated,

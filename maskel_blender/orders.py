@@ -89,6 +89,10 @@ class Order:
     kept: dict[int, tuple[Any, XrayAnswer, str, object]] = field(default_factory=dict)
     """Placed X-rays by entry, with the name of the object and what tells them from those before, until all are placed: an
     undo meanwhile takes them away."""
+    created: list[str] = field(default_factory=list)
+    """Names of the pictures that no undo step knows yet."""
+    made_collection: bool = False
+    """Whether their collection is new as well."""
     recheck: bool = False
     """Whether an undo has happened since they were placed."""
 

@@ -13,7 +13,8 @@ from .client.request import XrayAnswer
 from .errors import MaskelError, unforeseen
 from .orders import Order, Shot
 from .placement.painting import Toning, toning_of
-from .placement.results import latest, next_look
+from .placement.results import latest, next_look, withdraw
+from .placement.roles import find_collection
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
@@ -112,6 +113,16 @@ class Pump:
         self._with_failures.clear()
         if bpy.app.timers.is_registered(self.timer):
             bpy.app.timers.unregister(self.timer)
+
+    def undoing(self) -> None:
+        """An undo or redo is about to happen: what no undo step knows yet is taken away, to be placed again.
+
+        Blender keeps data in memory that its steps say is unchanged, such as the camera that shows a background or the
+        collection that holds a plane: their pointers to what is not in the step would point nowhere, and Blender would crash.
+        """
+        for order in self.orders:
+            withdraw(order.created, order.scene, order.made_collection)
+            order.created.clear()
 
     def undone(self) -> None:
         """An undo or redo has happened: what was placed meanwhile may be gone."""
@@ -296,15 +307,26 @@ class _Writer:
 
 def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter, XrayAnswer, str, object]:
     """Place an X-ray; what `Order.kept` keeps of it."""
+    scene = bpy.data.scenes.get(order.scene)
+    before = _newest(order, painter)
+    had_collection = scene is not None and find_collection(scene) is not None
     shown = workflow.place(painter.prepared, answer, order.placement, order.keep, painter.picture, order.look)
+    image = _newest(order, painter)
+    if image is not None and image != before:
+        order.created.append(image.name)
+    order.made_collection |= not had_collection
     return painter, answer, shown.name, _mark(order, painter)
+
+
+def _newest(order: Order, painter: _Painter) -> bpy.types.Image | None:
+    scene = bpy.data.scenes.get(order.scene)
+    camera = painter.prepared.silhouette.view.camera
+    return latest(scene, camera, order.target) if scene is not None else None
 
 
 def _mark(order: Order, painter: _Painter) -> object:
     """What tells the newest result of a camera from the one before; None if there is none."""
-    scene = bpy.data.scenes.get(order.scene)
-    camera = painter.prepared.silhouette.view.camera
-    image = latest(scene, camera, order.target) if scene is not None else None
+    image = _newest(order, painter)
     return None if image is None else (image.get("maskel_time"), image.get("maskel_mask_sha256"))
 
 

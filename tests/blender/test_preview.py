@@ -146,6 +146,29 @@ def test_undo_does_not_bring_it_back(scene, character, server):
     assert not previews()
 
 
+def test_it_is_gone_before_an_undo_and_comes_again(scene, character, server, preview, monkeypatch):
+    # Blender keeps what it has in memory where its steps say it is unchanged: an Empty must not show a picture of no step
+    settle(server, 1)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Figure"].location.x = 0.2
+    bpy.ops.ed.undo_push(message="moved")
+    PREVIEW.dirty = True
+    settle(server, 2)
+    seen = []
+
+    def look(*_):
+        seen.append(len(previews()))
+
+    bpy.app.handlers.undo_pre.append(look)
+    try:
+        bpy.ops.ed.undo()
+    finally:
+        bpy.app.handlers.undo_pre.remove(look)
+    assert seen == [0]
+    settle(server, 3)
+    assert len(previews()) == 1
+
+
 def test_a_deleted_character_switches_it_off(scene, character, server, preview):
     settle(server, 1)
     bpy.data.objects.remove(character)
