@@ -1,10 +1,30 @@
-"""Values at the body's edge: carried outwards, so that enlarging does not mix in what lies outside."""
+"""Edges: the body's, beyond which values are carried so that resampling mixes nothing in, and those that resampling has blurred."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+SHARPENING = 0.5
+"""Strength of `sharpen` that brings true X-rays nearest to themselves after the way into a frame and back (docs/model.md)."""
+
+
+def sharpen(maps: Tensor, strength: float = SHARPENING) -> Tensor:
+    """Undo the blur of interpolation: what a model learns from is resampled into frames, and its answers are resampled back.
+
+    Args:
+        maps: float (C, H, W) >= 0.
+        strength: Times a pixel's difference from the mean of its neighbours (2 beside, 1 across the corner) that is added.
+
+    Returns:
+        The same shape, >= 0; constant areas and slopes stay as they are.
+    """
+    padded = F.pad(maps[None], (1, 1, 1, 1), mode="replicate")[0]
+    rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    around = rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:] - 4 * maps
+    return (maps * (1 + strength)).sub_(around, alpha=strength / 12).clamp_min_(0)
 
 
 def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:

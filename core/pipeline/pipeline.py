@@ -9,18 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from maskel_core.anatomy.joints import JOINT_NAMES
+from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
 from maskel_core.errors import MaskelError
 from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMaskedAutoencoder
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
-from maskel_core.models.views import VIEWS
-from maskel_core.pipeline.edges import extend_beyond
+from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
+from maskel_core.pipeline.edges import extend_beyond, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
 from maskel_core.pipeline.letterbox import Letterbox
 from maskel_core.pipeline.masks import check_mask, resize_mask
 from maskel_core.pipeline.styles import check_style, render_style
+from maskel_core.pipeline.turning import leans_left, mirrored
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -80,15 +81,17 @@ class Prepared:
 
     Attributes:
         request: As asked for.
-        mask: uint8 (h, w), the mask at the size of the answer.
+        mask: uint8 (h, w), the mask at the size of the answer, mirrored where ``turned``.
         box: Where the model's square lies in it.
         frame: float32 (1, S, S), 0 to 1, on the CPU.
+        turned: Whether the model sees the mirror image, so that a mask and its mirror image have mirrored answers.
     """
 
     request: XrayRequest
     mask: NDArray[np.uint8]
     box: Letterbox
     frame: Tensor
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,11 +246,13 @@ class MaskelPipeline:
             known = ", ".join(VIEWS)
             raise MaskelError("bad_view", f"There is no view {request.view!r}.", f"Choose one of {known}.")
         check_mask(request.mask)
-        mask = resize_mask(request.mask, request.size)
         config = self.model.config
+        turned = bool(getattr(config, "canonical", False)) and leans_left(request.mask)
+        mask = resize_mask(mirrored(request.mask) if turned else request.mask, request.size)
         box = Letterbox.around(mask, config.sample_size, config.margin)
         # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
-        return Prepared(request, mask, box, box.forward(torch.from_numpy(mask)[None]).clamp(0, 1))
+        frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
+        return Prepared(request, mask, box, frame, turned)
 
     @torch.inference_mode()
     def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
@@ -259,6 +264,7 @@ class MaskelPipeline:
         told = {}
         if isinstance(self.model, MaskTransformer):
             views = [VIEWS.index(request.view) for request in requests]
+            views = [MIRRORED_VIEWS[v] if p.turned else v for v, p in zip(views, prepared, strict=True)]
             told["view"] = torch.tensor(views, device=self.device)
         with autocast(self.device, self.precision):
             # The joints are part of what tells how familiar a mask is.
@@ -296,22 +302,29 @@ class MaskelPipeline:
             spread = box.backward((above - plain) * (frame > 0))
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         cover = torch.from_numpy(mask).float().div_(255)
+        integrals = sharpen(extend_beyond(scaling.restore(xray[None])[0], frame))
         if box.side > box.size:
             # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
-            filled = extend_beyond(xray, frame)
-            layers = scaling.restore_(box.backward(filled)).mul_(cover).numpy()
+            enlarged = box.backward(scaling.normalise(integrals[None])[0])
+            layers = scaling.restore_(enlarged).mul_(cover).numpy()
         else:
             # A coarser pixel holds the mean of the integrals it covers.
-            integrals = scaling.restore(xray[None])[0]
-            layers = box.backward(extend_beyond(integrals, frame)).clamp_min_(0).mul_(cover).numpy()
-        image = render_style(prepared.request.style, layers[0], layers[1], mask)
+            layers = box.backward(integrals).clamp_min_(0).mul_(cover).numpy()
         found: dict[str, Joint] = {}
         if prediction.joints is not None:
             places = box.points_backward(prediction.joints[:, :2] * box.size - 0.5)
+            sure = prediction.joints[:, 2]
+            if prepared.turned:
+                places = places[list(MIRRORED)] * [-1, 1] + [mask.shape[1] - 1, 0]
+                sure = sure[list(MIRRORED)]
             found = {
-                name: Joint(float(x), float(y), float(sure))
-                for name, (x, y), sure in zip(JOINT_NAMES, places, prediction.joints[:, 2], strict=True)
+                name: Joint(float(x), float(y), float(share))
+                for name, (x, y), share in zip(JOINT_NAMES, places, sure, strict=True)
             }
+        if prepared.turned:
+            mask, layers = mirrored(mask), mirrored(layers)
+            doubt = None if doubt is None else mirrored(doubt)
+        image = render_style(prepared.request.style, layers[0], layers[1], mask)
         return XrayOutput(image, layers[0], layers[1], found, doubt, prediction.familiarity)
 
 

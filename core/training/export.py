@@ -106,6 +106,14 @@ def training_summary(run: Path) -> str:
     return ", ".join(parts) or "not recorded"
 
 
+def _samples(run: Path, report: dict[str, Any] | None) -> str:
+    """How many pairs a run learned from: made while training, or those of the report's data."""
+    made = [record["made"] for record in last_figures(run / LOG).values() if "made" in record]
+    if made:
+        return f"{max(made):,.0f}"
+    return f"{report['training_samples']:,}" if report else "several thousand"
+
+
 def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | None) -> str:
     if isinstance(model, MaskedAutoencoder):
         return FEATURES_CARD.format(
@@ -125,7 +133,7 @@ def _card(run: Path, target: Path, model: nn.Module, report: dict[str, Any] | No
         size=model.config.sample_size,  # type: ignore[union-attr]
         megabytes=(target / WEIGHTS).stat().st_size / 2**20,
         notes=TRANSFORMER_NOTES if isinstance(model, MaskTransformer) else CODEBOOK_NOTES,
-        samples=report["training_samples"] if report else "several thousand",
+        samples=_samples(run, report),
         training=training_summary(run),
     )
     if report is not None:

@@ -14,9 +14,10 @@ from maskel_core.models import CONFIGURATIONS, XrayPrediction
 from maskel_core.models.joint_head import read_heat
 from maskel_core.models.store import CHECKSUMS, WEIGHTS, export_model, load_model
 from maskel_core.pipeline import STYLES, Letterbox, MaskelPipeline, render_style
-from maskel_core.pipeline.edges import extend_beyond
+from maskel_core.pipeline.edges import extend_beyond, sharpen
 from maskel_core.pipeline.letterbox import body_box
 from maskel_core.pipeline.masks import resize_mask
+from maskel_core.pipeline.turning import leans_left
 
 from tests.core.synthetic import write_shards
 
@@ -349,3 +350,54 @@ def test_only_xray_makers_open_as_pipelines(tmp_path):
     with pytest.raises(MaskelError) as caught:
         MaskelPipeline.from_pretrained(tmp_path)
     assert caught.value.code == "model_damaged"
+
+
+def test_sharpening_leaves_what_is_flat_or_even_and_undoes_a_blur():
+    columns = torch.arange(32.0)
+    even = (2 + 0.1 * columns).expand(2, 32, 32).contiguous()
+    assert torch.allclose(sharpen(even)[:, :, 1:-1], even[:, :, 1:-1], atol=1e-5)
+    assert torch.allclose(sharpen(torch.full((2, 8, 8), 3.0)), torch.full((2, 8, 8), 3.0))
+    bar = torch.zeros(1, 32, 32)
+    bar[:, 8:24, 12:20] = 4.0
+    box = Letterbox(32, 32, 0, 0, 33, 32)
+    blurred = box.forward(bar)
+    there = box.backward(blurred)
+    mended = box.backward(sharpen(blurred))
+    assert (mended - bar).square().mean() < 0.8 * (there - bar).square().mean()
+    assert sharpen(bar).min() >= 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_which_way_a_mask_leans_is_told_exactly(seed):
+    random = np.random.default_rng(seed)
+    mask = (random.random((40, 37)) < 0.5).astype(np.uint8) * random.integers(1, 256, (40, 37)).astype(np.uint8)
+    place = np.arange(37) - 18.0
+    weight = mask.sum(0) / mask.sum()
+    third = (weight * (place - (weight * place).sum()) ** 3).sum()
+    assert leans_left(mask) == (third < 0)
+    assert leans_left(mask) != leans_left(np.ascontiguousarray(mask[:, ::-1]))
+    even = np.concatenate([mask, mask[:, ::-1]], axis=1)
+    assert not leans_left(even) and not leans_left(np.zeros((4, 4), np.uint8))
+    # Larger than what 64 bits hold.
+    wide = np.zeros((2, 16000), np.uint8)
+    wide[:, 0], wide[:, 15000:] = 255, 255
+    assert leans_left(wide)
+
+
+@pytest.mark.parametrize("view", ["unknown", "left"])
+def test_the_answer_to_a_mirrored_mask_is_the_mirror_image_to_the_bit(view):
+    from maskel_core.training.sources import SampleStream
+
+    pipeline = MaskelPipeline.from_pretrained()
+    mask = next(iter(SampleStream(11, 200, "test"))).mask
+    other = {"unknown": "unknown", "left": "right"}[view]
+    ours = pipeline(mask, joints=True, view=view, uncertainty=True)
+    theirs = pipeline(np.ascontiguousarray(mask[:, ::-1]), joints=True, view=other, uncertainty=True)
+    for name in ("image", "bone", "soft", "uncertainty"):
+        assert np.array_equal(getattr(ours, name), getattr(theirs, name)[:, ::-1]), name
+    assert ours.familiarity == theirs.familiarity
+    for name, joint in ours.joints.items():
+        twin = name[:-2] + {"_l": "_r", "_r": "_l"}[name[-2:]] if name[-2:] in ("_l", "_r") else name
+        assert theirs.joints[twin].x == pytest.approx(mask.shape[1] - 1 - joint.x, abs=1e-6)
+        assert theirs.joints[twin].y == pytest.approx(joint.y, abs=1e-6)
+        assert theirs.joints[twin].confidence == joint.confidence
