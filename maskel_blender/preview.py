@@ -24,6 +24,7 @@ from .queue.newest import Newest
 from .session import SESSION
 from .silhouette.camera import find_camera
 from .silhouette.capture import Silhouette, capture
+from .silhouette.matrices import inverse
 from .silhouette.raster import Region
 from .silhouette.view import CameraView
 
@@ -231,7 +232,7 @@ def view_of(space: bpy.types.SpaceView3D, width: int, height: int, longest: int 
         region=Region(0, 0, columns, rows),
         cropped=False,
         projection=projection,
-        camera_to_world=np.linalg.inv(np.array(region.view_matrix, np.float64)),
+        camera_to_world=inverse(region.view_matrix),
         clip_start=float(space.clip_start) if projection[3, 3] == 0.0 else 0.0,
     )
 

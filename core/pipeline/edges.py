@@ -1,11 +1,10 @@
-"""Edges: the body's, beyond which values are carried so that resampling mixes nothing in, and those that resampling has blurred."""
+"""Edges: the body's, past which values are carried so that resampling mixes nothing in; and those that resampling has blurred."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
 
 SHARPENING = 0.5
 """Strength of `sharpen` that brings true X-rays nearest to themselves after the way into a frame and back (docs/model.md)."""

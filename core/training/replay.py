@@ -1,4 +1,4 @@
-"""Samples made while training that stay where the model learns and are drawn again: for devices that learn faster than they are made."""
+"""Samples made while training that stay where the model learns, and are drawn again: it learns faster than they are made."""
 
 from __future__ import annotations
 
@@ -142,10 +142,14 @@ class ReplaySource(Source):
     def _keep(self, packed: list[Tensor]) -> None:
         """Copy an arrived sample to its place among those kept."""
         if self._kept is None:
-            empty = [torch.empty((self.capacity, *t.shape), dtype=t.dtype, device=self.device) for t in packed]
+            empty = [
+                torch.empty((self.capacity, *t.shape), dtype=t.dtype, device=self.device) for t in packed
+            ]
             self._kept = RawBatch(*empty)
         kept, slot = self._kept, self.made % self.capacity
-        for store, value in zip((kept.mask, kept.layers, kept.joints, kept.view, kept.box), packed, strict=True):
+        for store, value in zip(
+            (kept.mask, kept.layers, kept.joints, kept.view, kept.box), packed, strict=True
+        ):
             store[slot].copy_(value)
         self._uses[slot] = 0
         self.made += 1

@@ -15,6 +15,7 @@ from .camera import SIDE_KEY, camera_view
 from .checks import SilhouetteWarning, check, is_inside
 from .evaluate import Part, bounds, collect, in_render_mode
 from .holes import fill_holes
+from .matrices import apply, determinant, inverse
 from .options import DEFAULT_OPTIONS, SIDES, SilhouetteOptions
 from .raster import rasterise
 from .sides import Facing, side_seen
@@ -110,7 +111,7 @@ def capture(
 
 
 def _side(view: CameraView, parts: Sequence[Part], facing: Facing | None) -> str:
-    if facing is None or np.linalg.det(view.camera_to_world[:3, :3]) <= 0.0:
+    if facing is None or determinant(view.camera_to_world[:3, :3]) <= 0.0:
         return "unknown"
     to_camera = view.camera_to_world[:3, 2]
     if not view.is_orthographic:
@@ -143,8 +144,8 @@ def _holds(parts: Sequence[Part], point: NDArray[np.float64]) -> bool:
     for part in parts:
         low, high = part.bounds
         for to_world in part.to_world:
-            if abs(np.linalg.det(to_world[:3, :3])) > 0.0:
-                local = np.linalg.solve(to_world, np.append(point, 1.0))[:3]
+            if abs(determinant(to_world[:3, :3])) > 0.0:
+                local = (inverse(to_world) @ np.append(point, 1.0))[:3]
                 if ((low <= local) & (local <= high)).all() and is_inside(
                     local, part.vertices, part.triangles
                 ):
@@ -167,8 +168,8 @@ def draw(
     for part in parts:
         points = np.concatenate([part.vertices, np.ones((len(part.vertices), 1))], axis=1)
         for to_world in part.to_world:
-            clips.append(points @ view.to_clip(to_world).T)
-            depths.append(points @ view.depth_row(to_world))
+            clips.append(apply(view.to_clip(to_world), points))
+            depths.append(apply(view.depth_row(to_world), points))
             triangles.append(part.triangles + count)
             count += len(points)
     clip, depth = np.concatenate(clips), np.concatenate(depths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .matrices import inverse
 from .view import CameraView
 
 FloatArray = NDArray[np.float64]
@@ -28,7 +29,7 @@ def pixel_ray(view: CameraView, x: float, y: float, width: int, height: int) -> 
     column = area.left + (x + 0.5) / width * area.width
     row = area.top + (y + 0.5) / height * area.height
     ndc = np.array([2.0 * column / view.frame_width - 1.0, 1.0 - 2.0 * row / view.frame_height])
-    ends = np.array([[*ndc, -1.0, 1.0], [*ndc, 1.0, 1.0]]) @ np.linalg.inv(view.projection).T
+    ends = np.array([[*ndc, -1.0, 1.0], [*ndc, 1.0, 1.0]]) @ inverse(view.projection).T
     near, far = ends[:, :3] / ends[:, 3:]
     direction = (far - near) / np.linalg.norm(far - near)
     origin = near - direction * (near[2] / direction[2])

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from .matrices import determinant, inverse
+
 FloatArray = NDArray[np.float64]
 _TOKENS = re.compile(r"左|右|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z左右]+")
 _SIDES = {"l": "L", "left": "L", "左": "L", "r": "R", "right": "R", "右": "R"}
@@ -58,7 +60,7 @@ class Facing:
     def moved(self, matrix: FloatArray) -> Facing | None:
         """In another space; None if the matrix mirrors, for then left is no longer left."""
         linear = matrix[:3, :3]
-        if not np.linalg.det(linear) > 0.0:
+        if not determinant(linear) > 0.0:
             return None
         return Facing(*(_unit(linear @ axis) for axis in (self.left, self.up, self.front)))
 
@@ -120,7 +122,7 @@ def facing_of(bones: Mapping[str, Bone]) -> Facing | None:
     if not _toes_point_along(rest.front, pairs):
         return None
     trunks = [_trunk(bones, pairs[0][0]) for pairs in (arms, legs)]
-    turned = [_turned(rest, bone) for bone in trunks if bone and np.linalg.det(bone.posed[:3, :3]) > 0.0]
+    turned = [_turned(rest, bone) for bone in trunks if bone and determinant(bone.posed[:3, :3]) > 0.0]
     if not turned or turned[0].front @ turned[-1].front <= 0.0:
         return None
     return Facing(*(_unit(sum(getattr(one, axis) for one in turned)) for axis in ("left", "up", "front")))
@@ -196,7 +198,7 @@ def _trunk(bones: Mapping[str, Bone], bone: Bone) -> Bone | None:
 
 
 def _turned(rest: Facing, bone: Bone) -> Facing:
-    turn = bone.posed[:3, :3] @ np.linalg.inv(bone.rest[:3, :3])
+    turn = bone.posed[:3, :3] @ inverse(bone.rest[:3, :3])
     return Facing(*(_unit(turn @ axis) for axis in (rest.left, rest.up, rest.front)))
 
 

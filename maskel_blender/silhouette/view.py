@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .matrices import inverse
 from .raster import Region
 
 FloatArray = NDArray[np.float64]
@@ -51,11 +52,11 @@ class CameraView:
 
     def to_clip(self, object_to_world: FloatArray) -> FloatArray:
         """(4, 4) matrix from an object's space to clip space."""
-        return self.projection @ np.linalg.inv(self.camera_to_world) @ object_to_world
+        return self.projection @ inverse(self.camera_to_world) @ object_to_world
 
     def depth_row(self, object_to_world: FloatArray) -> FloatArray:
         """(4,) row whose product with a homogeneous point is the point's distance before the camera plane, in metres."""
-        return -(np.linalg.inv(self.camera_to_world) @ object_to_world)[2]
+        return -(inverse(self.camera_to_world) @ object_to_world)[2]
 
     def corners_at(self, depth: float) -> FloatArray:
         """Corners of the picture on the plane at a depth.
@@ -75,5 +76,5 @@ class CameraView:
         ndc = np.array(
             [[left, bottom, z, 1.0], [right, bottom, z, 1.0], [right, top, z, 1.0], [left, top, z, 1.0]]
         )
-        points = ndc @ np.linalg.inv(self.projection).T
+        points = ndc @ inverse(self.projection).T
         return points[:, :3] / points[:, 3:]

@@ -370,7 +370,9 @@ def test_sharpening_leaves_what_is_flat_or_even_and_undoes_a_blur():
 @pytest.mark.parametrize("seed", range(3))
 def test_which_way_a_mask_leans_is_told_exactly(seed):
     random = np.random.default_rng(seed)
-    mask = (random.random((40, 37)) < 0.5).astype(np.uint8) * random.integers(1, 256, (40, 37)).astype(np.uint8)
+    mask = (random.random((40, 37)) < 0.5).astype(np.uint8) * random.integers(1, 256, (40, 37)).astype(
+        np.uint8
+    )
     place = np.arange(37) - 18.0
     weight = mask.sum(0) / mask.sum()
     third = (weight * (place - (weight * place).sum()) ** 3).sum()

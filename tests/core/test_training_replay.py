@@ -68,7 +68,10 @@ def test_shift_and_zoom_move_picture_and_joints_together(raw):
     before, after = centre(plain.mask), centre(moved.mask)
     for i in range(len(before)):
         # The same similarity takes the joints and the mask's centre along.
-        spread = (plain.joints[i] - plain.joints[i].mean(0)).norm(), (moved.joints[i] - moved.joints[i].mean(0)).norm()
+        spread = (
+            (plain.joints[i] - plain.joints[i].mean(0)).norm(),
+            (moved.joints[i] - moved.joints[i].mean(0)).norm(),
+        )
         zoom = spread[1] / spread[0]
         assert abs(zoom - 1) <= 0.12
         wanted = moved.joints[i].mean(0) + (before[i] - plain.joints[i].mean(0)) * zoom
@@ -80,7 +83,9 @@ def test_disturbed_edges_stay_at_the_edge(raw):
     mask = raw.mask[:, None].float().repeat(8, 1, 1, 1) / 255
     noisy = disturb_edges(mask, 1.0, np.random.default_rng(0))
     changed = (noisy - mask).abs() > 0.05
-    near = torch.nn.functional.max_pool2d(mask, 7, 1, 3) + torch.nn.functional.max_pool2d(-mask, 7, 1, 3) > 0.01
+    near = (
+        torch.nn.functional.max_pool2d(mask, 7, 1, 3) + torch.nn.functional.max_pool2d(-mask, 7, 1, 3) > 0.01
+    )
     assert changed.flatten(1).any(1).sum() >= 24
     assert not (changed & ~near).any()
     assert torch.equal(disturb_edges(mask, 0.0, np.random.default_rng(0)), mask)
