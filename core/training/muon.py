@@ -70,7 +70,7 @@ class Muon(torch.optim.Optimizer):
             if parameters:
                 (self._step_matrices if group["orthogonal"] else self._step_others)(parameters, group)
 
-    def _step_matrices(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+    def _step_matrices(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         gradients = _gradients(parameters)
         for parameter in parameters:
             if not self.state[parameter]:
@@ -78,7 +78,7 @@ class Muon(torch.optim.Optimizer):
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        same: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        same: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for parameter, step in zip(parameters, ahead, strict=True):
             flat = step.flatten(1)
             same[(flat.shape[0], flat.shape[1])].append((parameter, flat))
@@ -90,7 +90,7 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_mul_(own, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(own, shaped, alpha=-group["lr"] * scale)
 
-    def _step_others(self, parameters: list[nn.Parameter], group: dict[str, Any]) -> None:
+    def _step_others(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         first, second = group["betas"]
         gradients = _gradients(parameters)
         counts = []
@@ -114,6 +114,6 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_addcdiv_(parameters, means, sizes, rates)
 
 
-def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
     """Of parameters that all have one: an accelerator then updates them in a few calls instead of thousands."""
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
