@@ -213,6 +213,21 @@ def test_what_is_the_users_stays(scene, walk, server, tmp_path):  # noqa: F811
     assert (left.image, left.alpha) == (own, 0.125)
 
 
+@pytest.mark.parametrize("wanted", PLACEMENTS)
+def test_a_plane_of_an_older_version_is_taken_over(scene, walk, server, tmp_path, wanted):  # noqa: F811
+    """It had no pointer to its image, and the image no marks."""
+    generate(tmp_path)
+    (plane,) = sequences()
+    image = plane.children[0].data
+    del plane["maskel_picture"]
+    for key, _ in [pair for pair in image.items() if pair[0].startswith("maskel_")]:
+        del image[key]
+    generate(tmp_path, placement=wanted)
+    assert placement() == wanted
+    assert [shown for shown, _ in players()] == [image] * len(players())
+    assert len(bpy.data.images) == 1
+
+
 def test_a_file_the_user_has_loaded_is_left_alone(scene, walk, server, tmp_path):  # noqa: F811
     generate(tmp_path)
     bpy.data.batch_remove([*sequences(), *bpy.data.images, *bpy.data.materials])
