@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from . import compat, targets
 from .client.request import XrayAnswer
 from .errors import MaskelError, TargetError
 from .jobs import JobOptions
+from .placement.background import takers
 from .placement.frame import Frame
 from .placement.look import DEFAULT_LOOK, Look
 from .placement.state import read_look
@@ -41,7 +42,6 @@ class Track:
     files: SequenceFiles
     views: dict[int, Frame] = field(default_factory=dict)
     provenance: dict[str, str | int | float] = field(default_factory=dict)
-    plane: str = ""
 
 
 @dataclass(eq=False)
@@ -58,7 +58,7 @@ class Order:
         size: Longer side in pixels; 0 as the render.
         body: What counts as body, as it was when the order was made.
         placement: See `workflow.place`.
-        look: How results are shown that replace none.
+        look: How results are shown that replace none; how sequences are, whatever they replace.
         keep: Whether what they would replace is kept as a hidden version.
         tracks: By camera, for a frame range; empty for single X-rays.
         interactive: Whether a user looks on: then results make an undo step.
@@ -193,18 +193,12 @@ def make_order(
         size: Longer side in pixels; 0 as the render.
         frames: For an image sequence; None for the frame the scene is at.
         folder: Where the pictures of a sequence go.
-        placement: See `workflow.place`; a sequence has an image plane alone.
+        placement: See `workflow.place`; of a sequence, None is as the scene's settings say.
 
     Raises:
-        MaskelError: No server, no character, no camera, no folder, or ``bad_placement``.
+        MaskelError: No server, no character, no camera, no folder, or ``camera_linked`` for a sequence in the background.
 
     """
-    if frames is not None and placement not in (None, "PLANE"):
-        raise MaskelError(
-            "bad_placement",
-            "A sequence of frames is shown by an image plane alone.",
-            "Choose the image plane.",
-        )
     scene = context.scene
     # asked first: it is cheap, and without a server the silhouettes would be for nothing
     options = job_options(context)
@@ -217,7 +211,16 @@ def make_order(
     else:
         cameras = (find_camera(scene, camera).name,)
     tracks, note = {}, ""
+    look = read_look(scene.maskel.result.look)
     if frames is not None:
+        look = replace(look, placement=placement or look.placement)
+        if look.placement == "BACKGROUND":
+            # asked before anything is made of it: a sequence takes long
+            taking, refusals = takers(scene, cameras)
+            if not taking:
+                raise refusals[0]
+            cameras = tuple(taking)
+            warnings += tuple(f"{refusal.message} {refusal.fix}" for refusal in refusals)
         place, note = frames_folder(folder)
         tracks = {one: Track(SequenceFiles(place, stem_of(name, one), frames)) for one in cameras}
     return Order(
@@ -230,7 +233,7 @@ def make_order(
         size,
         targets.silhouette_options(scene),
         placement,
-        read_look(scene.maskel.result.look),
+        look,
         scene.maskel.result.keep == "VERSIONS",
         tracks,
         release=camera is None and scene.maskel.views.source == "RIGGING",

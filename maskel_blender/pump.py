@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import bpy
 
@@ -20,7 +19,7 @@ from .queue.job_queue import JobQueue
 from .queue.keys import answer_key
 from .redraw import redraw_sidebars
 from .sequence.files import SequenceFiles
-from .sequence.plane import place_sequence
+from .sequence.shown import place_sequence
 from .session import SESSION
 from .views import choice
 
@@ -191,7 +190,7 @@ class Pump:
                 painter = _Painter(prepared, toning_of(order.style, look, prepared.place))
                 self._queue.fill(entry, prepared.request, painter, painter)
             else:
-                toning = toning_of(order.style, replace(order.look, placement="PLANE"), prepared.place)
+                toning = toning_of(order.style, order.look, prepared.place)
                 writer = _Writer(order.tracks[shot.camera].files, shot.frame, prepared, toning)
                 kept = (shot, prepared.place, prepared.request.mask_sha256)
                 self._queue.fill(entry, prepared.request, kept, writer)
@@ -339,10 +338,9 @@ def _forget(entry: Entry) -> None:
 def _place_track(order: Order, camera: str, track) -> str:
     track.files.fill_gaps(set(track.views))
     scene = order.find_scene()
-    track.plane = place_sequence(
+    return place_sequence(
         scene, order.target, camera, track.files, track.views, track.provenance, order.look
     ).name
-    return track.plane
 
 
 def _message(names: list[str], failed: int, cancelled: int, seconds: float) -> str:

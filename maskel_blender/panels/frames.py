@@ -6,6 +6,7 @@ import bpy
 
 from ..errors import MaskelError
 from ..orders import frames_folder
+from ..placement.background import switched_off_sequences
 from ..sequence.files import FrameRange
 from .messages import error_box, hint
 
@@ -49,9 +50,12 @@ class MASKEL_PT_frames(bpy.types.Panel):
             hint(
                 layout,
                 context,
-                "Frames lie on an image plane and are renewed in place. For another style or colours generate them again: "
-                "the model is not asked anew.",
+                "Frames are shown as What Comes Back says and renewed in place. For another style, look or placement generate "
+                "them again: the model is not asked anew.",
             )
+            for camera in switched_off_sequences(context.scene):
+                hint(layout, context, f'The background images of "{camera.name}" are switched off.', "ERROR")
+                layout.prop(camera, "show_background_images")
             if message:
                 hint(layout, context, "The file is not saved: the frames go to the extension's own folder.")
 

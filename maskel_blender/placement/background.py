@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 
 from ..errors import CameraError
+from ..marks import ROLE_SEQUENCE
 from .look import Look
-from .roles import slots_of
+from .roles import role, slots_of
 
 
 def background_camera(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
@@ -30,6 +33,24 @@ def background_camera(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
             "Choose the image plane or the Empty, or make the camera local.",
         )
     return camera
+
+
+def takers(scene: bpy.types.Scene, names: Iterable[str]) -> tuple[list[str], list[CameraError]]:
+    """Which cameras take a background, and why the others do not.
+
+    Args:
+        scene: Where they are.
+        names: Of the cameras.
+
+    """
+    found: list[str] = []
+    refusals: list[CameraError] = []
+    for name in names:
+        try:
+            found.append(background_camera(scene, name).name)
+        except CameraError as error:
+            refusals.append(error)
+    return found, refusals
 
 
 def lay_background(camera: bpy.types.Object, image: bpy.types.Image) -> None:
@@ -66,3 +87,14 @@ def remove_background(image: bpy.types.Image) -> None:
 def is_switched_off(image: bpy.types.Image) -> bool:
     """Whether the user has switched all backgrounds of the camera off."""
     return any(not camera.show_background_images for camera, _ in slots_of(image))
+
+
+def switched_off_sequences(scene: bpy.types.Scene) -> list[bpy.types.Camera]:
+    """Cameras with a sequence among the backgrounds that the user has switched off."""
+    cameras = dict.fromkeys(item.data for item in scene.objects if item.type == "CAMERA")
+    return [
+        camera
+        for camera in cameras
+        if not camera.show_background_images
+        and any(role(slot.image) == ROLE_SEQUENCE for slot in camera.background_images)
+    ]

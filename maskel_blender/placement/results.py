@@ -20,8 +20,9 @@ from . import background, plane, reference, visibility
 from .frame import Frame
 from .images import STAMP, new_image, png_of, set_png
 from .look import Look
-from .material import give_material, is_ours, set_opacity
+from .material import give_material, set_opacity
 from .painting import Painted, paint_png, toning_of
+from .removal import delete_object
 from .roles import (
     PICTURE,
     SOURCE,
@@ -218,18 +219,13 @@ def apply(
         old = placed_objects(image)
         background.lay_background(camera, image)
         for item in old:
-            _delete(item)
+            delete_object(item)
         background.show_background(image, look)
     else:
         shown = _object(image, scene, look)
         background.remove_background(image)
         _dress(shown, image, scene, frame, look, lay)
-    away = (
-        look.only_camera
-        and look.placement != "BACKGROUND"
-        and scene.camera != scene.objects.get(frame.view.camera)
-    )
-    visibility.set_reason(image, visibility.CAMERA, away)
+    visibility.only_in_camera(image, scene.camera.name if scene.camera is not None else "")
     visibility.enforce(image)
     return shown
 
@@ -245,7 +241,7 @@ def delete(image: bpy.types.Image) -> None:
     rest = [other for other in versions(image) if other != image]
     was_shown = visibility.OLDER not in visibility.reasons(image)
     for item in placed_objects(image):
-        _delete(item)
+        delete_object(item)
     background.remove_background(image)
     source = image.get(SOURCE)
     bpy.data.images.remove(image)
@@ -334,7 +330,7 @@ def _object(image: bpy.types.Image, scene: bpy.types.Scene, look: Look) -> bpy.t
     made[PICTURE] = image
     for item in old:
         visibility.copy_hiding(item, made)
-        _delete(item)
+        delete_object(item)
     made.name = name
     return made
 
@@ -367,18 +363,3 @@ def _dress(
             item[key] = value
     if "maskel_familiarity" not in image and "maskel_familiarity" in item:
         del item["maskel_familiarity"]
-
-
-def _delete(item: bpy.types.Object) -> None:
-    """Delete an object of ours with what only it used."""
-    double = reference.double_of(item) if role(item) == ROLE_PLANE else None
-    mesh = item.data if item.type == "MESH" else None
-    materials = [material for material in mesh.materials if material is not None] if mesh is not None else []
-    if double is not None:
-        bpy.data.objects.remove(double)
-    bpy.data.objects.remove(item)
-    if mesh is not None and mesh.users == 0:
-        bpy.data.meshes.remove(mesh)
-    for material in materials:
-        if material.users == 0 and is_ours(material):
-            bpy.data.materials.remove(material)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from ..marks import PLACED, ROLE_COLLECTION, ROLE_KEY, ROLE_PICTURE
+from ..marks import PLACED, ROLE_COLLECTION, ROLE_KEY, ROLE_PICTURE, ROLE_SEQUENCE
 
 COLLECTION = "MaSkel"
 
@@ -27,8 +27,15 @@ def is_picture(image: bpy.types.Image | None) -> bool:
 
 
 def placed_objects(image: bpy.types.Image) -> list[bpy.types.Object]:
-    """Plane or Empty that shows a result."""
-    return [item for item in bpy.data.objects if item.get(PICTURE) == image and role(item) in PLACED]
+    """Plane or Empty that shows a result or a sequence."""
+    shows = (*PLACED, ROLE_SEQUENCE)
+    return [item for item in bpy.data.objects if item.get(PICTURE) == image and role(item) in shows]
+
+
+def sequences_in(scene: bpy.types.Scene) -> list[bpy.types.Image]:
+    """Pictures of the sequences that planes and Empties of a scene show."""
+    found = [item.get(PICTURE) for item in scene.objects if role(item) == ROLE_SEQUENCE]
+    return [image for image in dict.fromkeys(found) if image is not None]
 
 
 def scenes_of_pictures() -> dict[bpy.types.Image, bpy.types.Scene]:
@@ -52,7 +59,7 @@ def scenes_of_pictures() -> dict[bpy.types.Image, bpy.types.Scene]:
 def slots_of(
     image: bpy.types.Image,
 ) -> Iterator[tuple[bpy.types.Camera, bpy.types.CameraBackgroundImage]]:
-    """Camera backgrounds that show a result."""
+    """Camera backgrounds that show a result or a sequence."""
     for camera in bpy.data.cameras:
         for slot in camera.background_images:
             if slot.image == image:

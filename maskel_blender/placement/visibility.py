@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .roles import placed_objects, role, scenes_of_pictures, slots_of
+from .roles import placed_objects, role, scenes_of_pictures, sequences_in, slots_of
 
 OLDER, CAMERA, ASKED = "older", "camera", "asked"
 """Reasons: a newer version is shown; the scene looks through another camera; the user asked for it in the panel."""
@@ -77,7 +77,20 @@ def follow_camera(scene: bpy.types.Scene, camera: str) -> None:
         camera: Name of the camera the scene looks through; "" for none.
 
     """
-    for image, shown_in in scenes_of_pictures().items():
-        if shown_in == scene and image.library is None:
-            away = image.maskel.look.only_camera and image.get("maskel_camera") != camera
-            set_reason(image, CAMERA, away and image.maskel.look.placement != "BACKGROUND")
+    singles = [image for image, shown_in in scenes_of_pictures().items() if shown_in == scene]
+    for image in (*singles, *sequences_in(scene)):
+        if image.library is None:
+            only_in_camera(image, camera)
+
+
+def only_in_camera(image: bpy.types.Image, camera: str) -> None:
+    """Hide a result or sequence that wants to be seen by its own camera only, unless the scene looks through that.
+
+    Args:
+        image: Its picture.
+        camera: As in `follow_camera`.
+
+    """
+    look = image.maskel.look
+    away = look.only_camera and look.placement != "BACKGROUND" and image.get("maskel_camera") != camera
+    set_reason(image, CAMERA, away)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ..files import put
 MAX_FRAMES = 20_000
 FOLDER = "//maskel/"
 """Where frames go unless the user says otherwise: next to the saved file."""
+_HEAD = 24
+"""Bytes of a PNG file up to its size, which are the last 8 of them."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,21 @@ class SequenceFiles:
                 "Name a folder you may write to, make room on the disk, or close what has the files open.",
             ) from None
 
+    def size(self, frame: int) -> tuple[int, int]:
+        """Width and height in pixels of a frame's picture.
+
+        Raises:
+            MaskelError: ``cannot_write`` where its file is gone.
+
+        """
+        try:
+            with self.path(frame).open("rb") as file:
+                head = file.read(_HEAD)
+            width, height = struct.unpack(">II", head[-8:])
+        except (OSError, struct.error) as error:
+            raise self._unreadable(error) from None
+        return width, height
+
     def fill_gaps(self, made: set[int]) -> None:
         """Where a picture failed, hold the one before it (at the beginning: the first one there is).
 
@@ -115,12 +133,15 @@ class SequenceFiles:
                 try:
                     png = self.path(source).read_bytes()
                 except OSError as error:
-                    raise MaskelError(
-                        "cannot_write",
-                        f"The frames cannot be read: {error.strerror or error} ({self.folder}).",
-                        "Generate them again.",
-                    ) from None
+                    raise self._unreadable(error) from None
                 self.write(frame, png)
+
+    def _unreadable(self, error: Exception) -> MaskelError:
+        return MaskelError(
+            "cannot_write",
+            f"The frames cannot be read: {getattr(error, 'strerror', None) or error} ({self.folder}).",
+            "Generate them again.",
+        )
 
 
 def stem_of(*names: str) -> str:

@@ -24,6 +24,18 @@ def square(frame: Frame, where: str = DEPTHS[0]) -> NDArray[np.float64]:
     return frame.view.camera_to_world @ place @ np.diag([width, height, depth, 1.0])
 
 
+def fit(width: int, height: int) -> NDArray[np.float64]:
+    """(4, 4) from what an image Empty of size 1 draws, the picture's longer side one unit long, to a unit square.
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+
+    """
+    longer = max(width, height)
+    return np.diag([longer / width, longer / height, 1.0, 1.0])
+
+
 def nearer(frame: Frame, share: float, where: str = DEPTHS[0]) -> NDArray[np.float64]:
     """(4, 4) from a unit square to one that looks the same, nearer by a share of the depth; in the first one's space."""
     corners = frame.corners(frame.depth(where))

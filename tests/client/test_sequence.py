@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from maskel_blender.client.png import encode_png
 from maskel_blender.errors import MaskelError
 from maskel_blender.placement.frame import Frame
 from maskel_blender.sequence.files import FrameRange, SequenceFiles, stem_of
@@ -54,6 +55,17 @@ def test_gaps_hold_what_was_before(tmp_path):
         files.write(frame, b"%d" % frame)
     files.fill_gaps({3, 5})
     assert [files.path(frame).read_bytes() for frame in range(1, 7)] == [b"3", b"3", b"3", b"3", b"5", b"5"]
+
+
+def test_size_of_a_picture(tmp_path):
+    files = SequenceFiles(tmp_path, "body", FrameRange(4, 6))
+    files.write(5, encode_png(np.zeros((30, 17, 4), np.uint8)))
+    assert files.size(5) == (17, 30)
+    files.write(6, b"cut off")
+    for frame in (4, 6):
+        with pytest.raises(MaskelError, match="cannot be read") as caught:
+            files.size(frame)
+        assert caught.value.code == "cannot_write"
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
