@@ -83,14 +83,17 @@ class SequenceFiles:
             MaskelError: ``cannot_write``.
 
         """
+        self._write([self.path(held) for held in self.range.held(frame)], png)
+
+    def _write(self, paths: list[Path], png: bytes) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for held in self.range.held(frame):
+            for path in paths:
                 # a player must never read half a picture
                 draft = self.folder / f".{secrets.token_hex(6)}.part"
                 try:
                     draft.write_bytes(png)
-                    put(draft, self.path(held))
+                    put(draft, path)
                 finally:
                     draft.unlink(missing_ok=True)
         except OSError as error:
@@ -118,6 +121,9 @@ class SequenceFiles:
     def fill_gaps(self, made: set[int]) -> None:
         """Where a picture failed, hold the one before it (at the beginning: the first one there is).
 
+        Before the first frame Blender asks for the number under it, and renders magenta where there is no such file: the first
+        picture is held there too, unless a frame of an earlier range has that number.
+
         Args:
             made: Frames whose picture was written, at least one.
 
@@ -135,6 +141,13 @@ class SequenceFiles:
                 except OSError as error:
                     raise self._unreadable(error) from None
                 self.write(frame, png)
+        before = self.path(self.range.start - 1)
+        if not before.exists():
+            try:
+                png = self.path(self.range.start).read_bytes()
+            except OSError as error:
+                raise self._unreadable(error) from None
+            self._write([before], png)
 
     def _unreadable(self, error: Exception) -> MaskelError:
         return MaskelError(

@@ -37,8 +37,17 @@ def load(name: str, files: SequenceFiles, image: bpy.types.Image | None) -> bpy.
     return image
 
 
-def play(user: bpy.types.ImageUser, files: SequenceFiles) -> None:
-    """Have an image user show at each frame of the timeline the file of that frame."""
+def play(user: bpy.types.ImageUser, files: SequenceFiles, current: int) -> None:
+    """Have an image user show at each frame of the timeline the file of that frame.
+
+    Args:
+        user: Whose.
+        files: Pictures on disk.
+        current: Frame that the timeline is at.
+
+    """
     user.frame_start, user.frame_offset = files.range.start, files.offset
-    user.frame_duration = files.range.end - files.range.start + 1
+    user.frame_duration = length = files.range.end - files.range.start + 1
     user.use_cyclic, user.use_auto_refresh = False, True
+    # an Empty's follows the timeline, but only once that moves
+    user.frame_current = min(max(current - files.range.start + 1, 0), length) + files.offset

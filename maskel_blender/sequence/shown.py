@@ -66,7 +66,7 @@ def place_sequence(
         shown = owner
         background.lay_background(owner, image)
         for _, slot in slots_of(image):
-            play(slot.image_user, files)
+            play(slot.image_user, files, scene.frame_current)
         for item in old:
             _delete(item)
         background.show_background(image, look)
@@ -157,13 +157,13 @@ def _dress_plane(
     node = give_material(plane, plane.name, image)
     if node is not None:
         node.image = image
-        play(node.image_user, files)
+        play(node.image_user, files, scene.frame_current)
     double = double_of(plane)
     if double is None:
         double = new_empty(results_collection(scene), f"{plane.name} (solid view)", ROLE_REFERENCE)
         double.parent = plane
     double.data = image
-    play(double.image_user, files)
+    play(double.image_user, files, scene.frame_current)
     first = min(views)
     # a hair nearer, for solid shading; its parent's keys move it too
     matrix = nearer(views[first], OVER, look.depth) @ fit(*files.size(first))
@@ -185,7 +185,7 @@ def _dress_empty(
     current: int,
 ) -> None:
     empty.data = image
-    play(empty.image_user, files)
+    play(empty.image_user, files, current)
     show_empty(empty, look.opacity, look.over)
     sizes: dict[tuple[int, int], tuple[int, int]] = {}
     poses = {}

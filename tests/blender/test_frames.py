@@ -89,7 +89,7 @@ def test_files_and_mapping(scene, walk, server, tmp_path):
     (plane,) = sequences()
     folder = tmp_path / "out" / "unsaved"
     assert sorted(path.name for path in folder.iterdir()) == [
-        f"Figure_Camera_{number:04d}.png" for number in range(2, 8)
+        f"Figure_Camera_{number:04d}.png" for number in range(1, 8)
     ]
     assert (folder / "Figure_Camera_0002.png").read_bytes() == (
         folder / "Figure_Camera_0004.png"
@@ -148,7 +148,7 @@ def test_again_renews_in_place(scene, walk, server, tmp_path):
 def test_still_frames_are_made_once(scene, character, server, tmp_path):
     generate(tmp_path, frame_end=10)
     assert server.runs == 1
-    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 10
+    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 11
 
 
 def test_a_frame_that_fails_holds_the_one_before(scene, walk, server, tmp_path):
@@ -173,7 +173,7 @@ def test_next_to_the_saved_file(scene, walk, server, tmp_path):
     (plane,) = sequences()
     (folder,) = (tmp_path / "maskel").iterdir()
     assert folder.name.startswith("the_file")
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.iterdir())) == 3
     image = plane.children[0].data
     assert image.filepath.startswith("//maskel")
     bpy.ops.wm.save_mainfile()
@@ -202,7 +202,7 @@ def test_every_camera_has_its_own(scene, walk, server, tmp_path):
     scene.maskel.views.source = "ALL"
     generate(tmp_path, frame_end=2, chosen=True)
     assert sorted(plane["maskel_camera"] for plane in sequences()) == ["Camera", "Side"]
-    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 4
+    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 6
     assert decode_png(server.forms[0]["mask"]).any()
 
 

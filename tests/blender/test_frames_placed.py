@@ -87,6 +87,20 @@ def test_in_step_with_the_timeline(scene, walk, server, tmp_path, wanted):  # no
     assert not np.array_equal(picture(tmp_path, 2), picture(tmp_path, 6))
 
 
+@pytest.mark.parametrize("wanted", PLACEMENTS)
+@pytest.mark.parametrize("now", [1, 2, 5, 9])
+def test_the_frame_it_was_made_at_is_shown_before_the_timeline_moves(
+    scene, walk, server, tmp_path, wanted, now
+):  # noqa: F811
+    scene.maskel.result.look.placement = wanted
+    scene.frame_set(now)
+    generate(tmp_path, frame_start=2, frame_end=7)
+    wanted_file = tmp_path / "out" / "unsaved" / f"Figure_Camera_{min(now, 7):04d}.png"
+    assert wanted_file.exists()
+    for image, user in players():
+        assert image.filepath_from_user(image_user=user) == str(wanted_file)
+
+
 @pytest.mark.parametrize("depth", ["FRONT", "BEHIND"])
 @pytest.mark.parametrize("cropped", [False, True])
 @pytest.mark.parametrize("size", [0, 50])
@@ -291,7 +305,7 @@ def test_a_linked_camera_is_refused_before_anything_is_made(scene, walk, server,
         generate(tmp_path, camera=camera.name, placement="BACKGROUND")
     assert SESSION.error.code == "camera_linked"
     assert (sequences(), counts(), len(server.forms)) == ([plane], before, asked)
-    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 2
+    assert len(list((tmp_path / "out" / "unsaved").iterdir())) == 3
     # among others it is left out, and named
     scene.maskel.views.source = "ALL"
     scene.maskel.result.look.placement = "BACKGROUND"

@@ -57,6 +57,20 @@ def test_gaps_hold_what_was_before(tmp_path):
     assert [files.path(frame).read_bytes() for frame in range(1, 7)] == [b"3", b"3", b"3", b"3", b"5", b"5"]
 
 
+@pytest.mark.parametrize("start", [-2, 0, 1, 3])
+def test_before_the_first_frame_the_first_picture_is_held_unless_there_is_one(tmp_path, start):
+    files = SequenceFiles(tmp_path, "body", FrameRange(start, start + 2))
+    for frame in files.range.frames:
+        files.write(frame, b"%d" % frame)
+    files.fill_gaps(set(files.range.frames))
+    before = files.path(start - 1)
+    assert before.name == f"body_{max(start - 1, 0):04d}.png"
+    assert before.read_bytes() == b"%d" % start
+    before.write_bytes(b"of an earlier range")
+    files.fill_gaps(set(files.range.frames))
+    assert before.read_bytes() == b"of an earlier range"
+
+
 def test_size_of_a_picture(tmp_path):
     files = SequenceFiles(tmp_path, "body", FrameRange(4, 6))
     files.write(5, encode_png(np.zeros((30, 17, 4), np.uint8)))

@@ -107,6 +107,12 @@ def frames(screen: Screen) -> Steps:
         scene.frame_set(number)
         yield 1.0
         screen.picture(f"frame_{number}")
+    for placement in ("EMPTY", "BACKGROUND"):
+        scene.maskel.result.look.placement = placement
+        bpy.ops.maskel.generate("INVOKE_DEFAULT")
+        yield from screen.idle()
+        yield 1.0
+        screen.picture(f"as_{placement.lower()}")
 
 
 def looks(screen: Screen) -> Steps:

@@ -92,7 +92,7 @@ def test_rigging_set(played):
 
 
 def test_frames_follow_the_timeline(played):
-    values = played("frames", wanted=("frame_1", "frame_4")).values
+    values = played("frames", wanted=("frame_1", "frame_4", "as_empty", "as_background")).values
     assert values["frame"] == 2
     assert values["sequences"] == 1
 
