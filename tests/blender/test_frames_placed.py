@@ -90,7 +90,12 @@ def test_in_step_with_the_timeline(scene, walk, server, tmp_path, wanted):  # no
 @pytest.mark.parametrize("wanted", PLACEMENTS)
 @pytest.mark.parametrize("now", [1, 2, 5, 9])
 def test_the_frame_it_was_made_at_is_shown_before_the_timeline_moves(
-    scene, walk, server, tmp_path, wanted, now
+    scene,
+    walk,
+    server,
+    tmp_path,
+    wanted,
+    now,
 ):
     scene.maskel.result.look.placement = wanted
     scene.frame_set(now)
