@@ -89,14 +89,7 @@ def test_in_step_with_the_timeline(scene, walk, server, tmp_path, wanted):  # no
 
 @pytest.mark.parametrize("wanted", PLACEMENTS)
 @pytest.mark.parametrize("now", [1, 2, 5, 9])
-def test_the_frame_it_was_made_at_is_shown_before_the_timeline_moves(
-    scene,
-    walk,
-    server,
-    tmp_path,
-    wanted,
-    now,
-):
+def test_the_frame_now_is_shown_before_the_timeline_moves(scene, walk, server, tmp_path, wanted, now):  # noqa: F811
     scene.maskel.result.look.placement = wanted
     scene.frame_set(now)
     generate(tmp_path, frame_start=2, frame_end=7)
