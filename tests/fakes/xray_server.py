@@ -59,6 +59,7 @@ class Faults:
     busy_calls: int = 0
     knows_status: bool = True
     crash_note: Path | None = None
+    failures: int = 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -122,6 +123,10 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(faults.raw[0], faults.raw[1], faults.raw[2])
         if faults.error:
             return self._json(*faults.error)
+        if faults.failures > 0:
+            faults.failures -= 1
+            broken = {"code": "bad_mask", "message": "The first one fails.", "fix": "Try it again."}
+            return self._json(422, broken)
         if self.headers.get("Authorization") != f"Bearer {self.server.token}":
             return self._json(
                 401,
@@ -249,6 +254,8 @@ def main() -> int:
     token = secrets.token_hex(8)
     options.token_file.write_text(token)
     faults = Faults(delay=float(fault.removeprefix("slow "))) if fault.startswith("slow ") else Faults()
+    if fault.startswith("fails "):
+        faults = Faults(failures=int(fault.removeprefix("fails ")))
     if fault.startswith("crashes once "):
         faults = Faults(crash_note=Path(fault.removeprefix("crashes once ")))
     with FakeServer(token, faults, options.port) as server:

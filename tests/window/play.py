@@ -155,7 +155,14 @@ def play(
     return Played(process.returncode, process.stdout, said["error"], said.get("values", {}))
 
 
-FAULTS = {"cancel": "slow 20", "other_file": "slow 20", "disable": "slow 5", "leave": "slow 20"}
+FAULTS = {
+    "cancel": "slow 20",
+    "other_file": "slow 20",
+    "disable": "slow 5",
+    "leave": "slow 20",
+    "undo_meanwhile": "slow 1.5",
+    "retry": "fails 1",
+}
 
 
 def server_for(scenario: str) -> dict[str, str]:

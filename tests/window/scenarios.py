@@ -7,6 +7,8 @@ import time
 
 import bpy
 
+from benchmarks import blender_scene
+
 from .driver import Screen, Steps, part, planes
 
 
@@ -84,6 +86,52 @@ def several_cameras(screen: Screen) -> Steps:
     screen.picture("all")
     yield from screen.undo()
     screen.values["planes after undo"] = len(planes())
+
+
+def undo_meanwhile(screen: Screen) -> Steps:
+    """Undo while a batch of camera backgrounds is in the making: Blender must not be left with pictures that are gone."""
+    results = part("placement.results")
+    for number, place in enumerate(((4.5, 0.0, 1.0), (0.0, 4.5, 1.0), (-4.5, 0.0, 1.0))):
+        blender_scene.add_camera(screen.window.scene, f"Further {number}", place)
+    settings = screen.window.scene.maskel
+    settings.views.source, settings.result.look.placement = "ALL", "BACKGROUND"
+    with bpy.context.temp_override(**screen.context()):
+        bpy.ops.ed.undo_push(message="Cameras")
+        bpy.data.objects["Rig"].location.x = 0.1
+        bpy.ops.ed.undo_push(message="Moved")
+    yield from screen.sidebar()
+    yield from screen.click("maskel.generate")
+    yield from screen.wait(lambda: len(results.all_results()) > 0, "the first one came")
+    yield from screen.undo()
+    screen.values["moved"] = bpy.data.objects["Rig"].location.x > 0.05
+    yield from screen.idle()
+    yield 1.0
+    screen.values["backgrounds"] = sum(
+        len(item.data.background_images) for item in bpy.data.objects if item.type == "CAMERA"
+    )
+    screen.values["results"] = len(results.all_results())
+    yield from screen.undo()
+    screen.values["results after undo"] = len(results.all_results())
+
+
+def retry(screen: Screen) -> Steps:
+    """One of several fails; its button in the queue makes it again."""
+    queue = part("session").SESSION.queue
+    blender_scene.add_camera(screen.window.scene, "Side", (4.5, 0.0, 1.0))
+    screen.window.scene.maskel.views.source = "ALL"
+    screen.unfold()
+    yield from screen.sidebar()
+    yield from screen.click("maskel.generate")
+    yield from screen.idle()
+    yield 1.0
+    screen.values["first"] = (len(planes()), queue.summary().failed)
+    screen.picture("failed_one")
+    (failed,) = (entry.id for entry in queue.entries if entry.error is not None)
+    yield from screen.click(f"maskel.retry(number={failed})", 0.93)
+    yield from screen.idle()
+    yield 1.0
+    screen.values["second"] = (len(planes()), queue.summary().failed)
+    screen.values["error"] = str(part("session").SESSION.error or "")
 
 
 def frames(screen: Screen) -> Steps:

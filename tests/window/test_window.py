@@ -91,6 +91,20 @@ def test_rigging_set(played):
     assert values["planes after undo"] == 0
 
 
+def test_undo_amid_a_batch_of_backgrounds(played):
+    values = played("undo_meanwhile").values
+    assert not values["moved"]
+    assert values["backgrounds"] == values["results"] == 4
+    assert values["results after undo"] == 0
+
+
+def test_one_fails_and_is_retried_by_its_button(played):
+    values = played("retry", TALL, wanted=("failed_one",)).values
+    assert values["first"] == [1, 1]
+    assert values["second"] == [2, 0]
+    assert values["error"] == ""
+
+
 def test_frames_follow_the_timeline(played):
     values = played("frames", wanted=("frame_1", "frame_4", "as_empty", "as_background")).values
     assert values["frame"] == 2
