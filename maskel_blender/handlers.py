@@ -47,6 +47,12 @@ def _updated(_scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
 
 
 @persistent
+def _save_post(*_arguments: object) -> None:
+    if PREVIEW.on:
+        PREVIEW.renew()
+
+
+@persistent
 def _outdated(*_arguments: object) -> None:
     PREVIEW.dirty = True
 
@@ -55,7 +61,7 @@ _HANDLERS = {
     "load_pre": _load_pre,
     "load_post": _load_post,
     "save_pre": _save_pre,
-    "save_post": _outdated,
+    "save_post": _save_post,
     "undo_pre": _undoing,
     "redo_pre": _undoing,
     "undo_post": _undone,

@@ -24,6 +24,7 @@ from .queue.entry import Entry
 from .sequence.files import FOLDER, FrameRange, SequenceFiles, stem_of
 from .silhouette.camera import find_camera
 from .silhouette.options import DEFAULT_OPTIONS, SilhouetteOptions
+from .unstepped import Unstepped
 from .views import choice
 
 
@@ -89,10 +90,8 @@ class Order:
     kept: dict[int, tuple[Any, XrayAnswer, str, object]] = field(default_factory=dict)
     """Placed X-rays by entry, with the name of the object and what tells them from those before, until all are placed: an
     undo meanwhile takes them away."""
-    created: list[str] = field(default_factory=list)
-    """Names of the pictures that no undo step knows yet."""
-    made_collection: bool = False
-    """Whether their collection is new as well."""
+    unstepped: Unstepped = field(default_factory=Unstepped)
+    """What of it no undo step knows yet."""
     recheck: bool = False
     """Whether an undo has happened since they were placed."""
 

@@ -99,11 +99,15 @@ class LivePreview:
                 return
 
     def undone(self) -> None:
-        """An undo may bring back a preview that was switched off."""
+        """An undo may bring back a preview that was switched off, or one that nothing holds."""
+        self.remove()
         if self.on:
-            self.dirty = True
-        else:
-            self.remove()
+            self.renew()
+
+    def renew(self) -> None:
+        """Make it again, also where the silhouette is the same: it was taken out of the scene."""
+        self._newest.cancel()
+        self.dirty = True
 
     def remove(self) -> None:
         """Take the preview out of the file."""

@@ -12,7 +12,7 @@ from .client.request import XrayAnswer
 from .errors import MaskelError, unforeseen
 from .orders import Order, Shot
 from .placement.painting import Toning, toning_of
-from .placement.results import latest, next_look, withdraw
+from .placement.results import latest, next_look
 from .placement.roles import find_collection
 from .queue.entry import Entry, EntryState
 from .queue.job_queue import JobQueue
@@ -21,6 +21,7 @@ from .redraw import redraw_sidebars
 from .sequence.files import SequenceFiles
 from .sequence.shown import place_sequence
 from .session import SESSION
+from .unstepped import showing
 from .views import choice
 
 BUDGET_SECONDS = 0.02
@@ -30,6 +31,9 @@ _SOON, _LATER = 0.01, 0.1
 _REDRAW_SECONDS = 0.5
 _POLL_SECONDS = 0.2
 _MOST_WARNINGS = 8
+
+_LOST = "lost"
+"""Mark of a placed result that an undo takes away, unlike any of `_mark`."""
 
 
 class Pump:
@@ -114,14 +118,14 @@ class Pump:
             bpy.app.timers.unregister(self.timer)
 
     def undoing(self) -> None:
-        """An undo or redo is about to happen: what no undo step knows yet is taken away, to be placed again.
-
-        Blender keeps data in memory that its steps say is unchanged, such as the camera that shows a background or the
-        collection that holds a plane: their pointers to what is not in the step would point nowhere, and Blender would crash.
-        """
+        """An undo or redo is about to happen: what no undo step knows yet is taken away, to be placed again."""
         for order in self.orders:
-            withdraw(order.created, order.scene, order.made_collection)
-            order.created.clear()
+            # of these the picture stays, and would look as if nothing was lost
+            for number, (painter, answer, name, _) in list(order.kept.items()):
+                newest = _newest(order, painter)
+                if newest is not None and newest.name in order.unstepped.renewed:
+                    order.kept[number] = (painter, answer, name, _LOST)
+            order.unstepped.withdraw(order.scene)
 
     def undone(self) -> None:
         """An undo or redo has happened: what was placed meanwhile may be gone."""
@@ -228,6 +232,9 @@ class Pump:
         shot, view, mask_sha256 = entry.tag
         track = order.tracks[shot.camera]
         track.views[shot.frame] = view
+        if shot.frame < max(track.views):
+            # answers come in any order; the last frame's speaks for the sequence
+            return
         track.provenance = {
             "model": answer.model,
             "version": answer.version,
@@ -238,6 +245,7 @@ class Pump:
 
     def _place_again(self, order: Order) -> None:
         order.recheck = False
+        order.unstepped.sweep(order.scene)
         for number, (painter, answer, _, mark) in list(order.kept.items()):
             if _mark(order, painter) != mark:
                 try:
@@ -266,12 +274,13 @@ class Pump:
         seconds = time.monotonic() - order.began
         cancelled = sum(entry.state is EntryState.CANCELLED for entry in order.entries)
         order.kept.clear()
+        order.unstepped.clear()
         if errors:
             SESSION.error = errors[0]
         SESSION.message = _message(names, len(errors), cancelled, seconds) + (
             f". {order.note}" if order.note else ""
         )
-        if names and order.interactive:
+        if (names or order.tracks) and order.interactive:
             compat.push_undo("Generate X-ray" if len(names) == 1 else f"Generate {len(names)} X-rays")
 
     def _redraw(self) -> None:
@@ -308,12 +317,12 @@ def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter
     """Place an X-ray; what `Order.kept` keeps of it."""
     scene = bpy.data.scenes.get(order.scene)
     before = _newest(order, painter)
+    showed = showing(before)
     had_collection = scene is not None and find_collection(scene) is not None
     shown = workflow.place(painter.prepared, answer, order.placement, order.keep, painter.picture, order.look)
     image = _newest(order, painter)
-    if image is not None and image != before:
-        order.created.append(image.name)
-    order.made_collection |= not had_collection
+    if image is not None:
+        order.unstepped.note(before, showed, image, had_collection)
     return painter, answer, shown.name, _mark(order, painter)
 
 

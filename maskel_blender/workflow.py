@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import bpy
@@ -34,6 +34,7 @@ class Prepared:
     scene: str
     target: str
     frame: int
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
     def place(self) -> Frame:
@@ -188,7 +189,7 @@ def provenance(prepared: Prepared, answer: XrayAnswer) -> dict[str, str | int | 
         "style": prepared.request.style,
         "size": prepared.request.size,
         "side": prepared.request.view,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": prepared.time,
         "mask_sha256": prepared.request.mask_sha256,
         "frame": prepared.frame,
         "note": NOTE,

@@ -1,4 +1,4 @@
-"""Which way a mask leans, told exactly: so that mirrored masks go the same way and have mirrored answers to the last bit."""
+"""Which way a mask leans, told exactly: mirrored masks have mirrored answers to the bit, but for those that lean neither way."""
 
 from __future__ import annotations
 

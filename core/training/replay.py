@@ -23,6 +23,9 @@ from torch.utils.data import DataLoader, IterableDataset
 WAIT_SECONDS = 300.0
 """How long a step waits for its first samples before the run is given up."""
 
+MOST_WAITING = 256
+"""Samples that have arrived and wait for a step to take them."""
+
 Packed = tuple[Tensor, Tensor, Tensor, int, Tensor]
 """Mask, layers, joints, view and box of one sample, as in `RawBatch`."""
 
@@ -110,6 +113,7 @@ class ReplaySource(Source):
                 lambda: self._error is not None or self.made + len(self._arrived) >= needed, WAIT_SECONDS
             )
             error, arrived, self._arrived = self._error, self._arrived, []
+            self._change.notify_all()
         for packed in arrived:
             self._keep(packed)
         if error is not None or self.made < needed:
@@ -134,7 +138,9 @@ class ReplaySource(Source):
 
     def close(self) -> None:
         """End the workers."""
-        self._closed = True
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
         if self._thread is not None:
             self._thread.join(30)
             self._thread = None
@@ -156,23 +162,10 @@ class ReplaySource(Source):
 
     def _fill(self, step: int) -> None:
         """Bring samples to the device until closed; runs in the thread."""
-        first = step * self.count
-        stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
-        several: dict[str, Any] = {
-            "multiprocessing_context": "spawn",
-            "prefetch_factor": 4,
-            "worker_init_fn": ignore_interrupts,
-        }
-        loader = DataLoader(
-            PackedStream(stream, self.margin),
-            batch_size=None,
-            num_workers=self.workers,
-            **(several if self.workers else {}),
-        )
-        # Copies of their own stream do not queue behind the step that the device is at.
-        own = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
         try:
-            for packed in loader:
+            # Copies of their own stream do not queue behind the step that the device is at.
+            own = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
+            for packed in self._loader(step * self.count):
                 if self._closed:
                     return
                 self._bring(packed, own)
@@ -180,6 +173,18 @@ class ReplaySource(Source):
             with self._change:
                 self._error = error
                 self._change.notify_all()
+
+    def _loader(self, first: int) -> DataLoader[Packed]:
+        stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
+        several: dict[str, Any] = {
+            "multiprocessing_context": "spawn",
+            "prefetch_factor": 4,
+            "worker_init_fn": ignore_interrupts,
+        }
+        packed = PackedStream(stream, self.margin)
+        return DataLoader(
+            packed, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
+        )
 
     def _bring(self, packed: Packed, own: torch.cuda.Stream | None) -> None:
         tensors = [torch.as_tensor(part) for part in packed]
@@ -191,6 +196,9 @@ class ReplaySource(Source):
                 tensor.record_stream(torch.cuda.default_stream(self.device))
         else:
             tensors = [tensor.to(self.device) for tensor in tensors]
+        most = max(MOST_WAITING, 2 * len(self.places))
         with self._change:
+            # A long look at held-out samples must not fill the device.
+            self._change.wait_for(lambda: self._closed or len(self._arrived) < most)
             self._arrived.append(tensors)
             self._change.notify_all()

@@ -6,7 +6,7 @@ background that shows it, the settings in its property group.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import bpy
@@ -26,8 +26,6 @@ from .removal import delete_object
 from .roles import (
     PICTURE,
     SOURCE,
-    find_collection,
-    is_picture,
     placed_objects,
     results_collection,
     role,
@@ -249,18 +247,6 @@ def delete(image: bpy.types.Image) -> None:
         bpy.data.images.remove(source)
     if rest and was_shown:
         show_version(rest[-1])
-
-
-def withdraw(names: Iterable[str], scene: str, collection: bool) -> None:
-    """Delete results by the names of their pictures, and their scene's collection if that is to go and nothing is left in it."""
-    for name in names:
-        image = bpy.data.images.get(name)
-        if image is not None and is_picture(image):
-            delete(image)
-    if collection and scene in bpy.data.scenes:
-        own = find_collection(bpy.data.scenes[scene])
-        if own is not None and not own.objects and not own.children:
-            bpy.data.collections.remove(own)
 
 
 def has_layers(image: bpy.types.Image) -> bool:

@@ -20,6 +20,10 @@ _HEAD = 24
 """Bytes of a PNG file up to its size, which are the last 8 of them."""
 
 
+_HOLD = b"MaSkel: held before the first frame"
+"""At the end of such a file, where readers of PNG do not look."""
+
+
 @dataclass(frozen=True)
 class FrameRange:
     """Every `step`-th frame from `start` to `end`.
@@ -142,12 +146,11 @@ class SequenceFiles:
                     raise self._unreadable(error) from None
                 self.write(frame, png)
         before = self.path(self.range.start - 1)
-        if not before.exists():
-            try:
-                png = self.path(self.range.start).read_bytes()
-            except OSError as error:
-                raise self._unreadable(error) from None
-            self._write([before], png)
+        try:
+            if not before.exists() or before.read_bytes().endswith(_HOLD):
+                self._write([before], self.path(self.range.start).read_bytes() + _HOLD)
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> MaskelError:
         return MaskelError(

@@ -11,6 +11,7 @@ from maskel_blender import compat, pump
 from maskel_blender.errors import MaskelError
 from maskel_blender.orders import make_order
 from maskel_blender.placement import painting, results
+from maskel_blender.placement.roles import find_collection
 from maskel_blender.pump import PUMP
 from maskel_blender.queue.entry import EntryState
 from maskel_blender.session import SESSION
@@ -161,7 +162,7 @@ def test_an_undo_in_between_leaves_the_collection_whole(window, cameras, scene, 
     monkeypatch.setattr(pump, "BUDGET_SECONDS", 0.0)
     press()
     finish()
-    collection = results.find_collection(scene)
+    collection = find_collection(scene)
     before = [item.name for item in collection.objects]
     bpy.ops.ed.undo_push(message="before")
     bpy.data.objects["Figure"].location.x = 0.1
@@ -170,7 +171,7 @@ def test_an_undo_in_between_leaves_the_collection_whole(window, cameras, scene, 
     press()
     pump_until(lambda: len(planes()) == 2)
     bpy.ops.ed.undo()
-    collection = results.find_collection(bpy.context.scene)
+    collection = find_collection(bpy.context.scene)
     assert [item.name for item in collection.objects] == before
     press(chosen=True)
     finish()
