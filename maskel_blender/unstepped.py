@@ -101,7 +101,9 @@ class Unstepped:
                     bpy.data.images.remove(source)
         for name in self.renewed:
             image = bpy.data.images.get(name)
-            if is_picture(image) and scene in bpy.data.scenes and image not in scenes_of_pictures():
+            if image is None or scene not in bpy.data.scenes:
+                continue
+            if is_picture(image) and image not in scenes_of_pictures():
                 # its camera may be gone
                 with suppress(MaskelError):
                     apply(image, bpy.data.scenes[scene], lay=True)
