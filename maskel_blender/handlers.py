@@ -31,8 +31,10 @@ def _save_pre(*_arguments: object) -> None:
 
 @persistent
 def _undoing(*_arguments: object) -> None:
-    PUMP.undoing()
-    PREVIEW.remove()
+    gone = PUMP.undoing()
+    gone = PREVIEW.remove() or gone
+    if not gone:
+        return
     # 4.2 crashes now and then in a redo if its view layers still wait to hear of objects that are gone
     for scene in bpy.data.scenes:
         for layer in scene.view_layers:

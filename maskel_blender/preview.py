@@ -109,13 +109,15 @@ class LivePreview:
         self._newest.cancel()
         self.dirty = True
 
-    def remove(self) -> None:
-        """Take the preview out of the file."""
-        for item in [item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW]:
+    def remove(self) -> bool:
+        """Take the preview out of the file; whether it was there."""
+        found = [item for item in bpy.data.objects if item.get(ROLE_KEY) == ROLE_PREVIEW]
+        for item in found:
             image = item.data
             bpy.data.objects.remove(item)
             if image is not None:
                 bpy.data.images.remove(image)
+        return bool(found)
 
     def tick(self) -> bool:
         """One step; whether it is on."""

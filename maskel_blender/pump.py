@@ -21,7 +21,7 @@ from .redraw import redraw_sidebars
 from .sequence.files import SequenceFiles
 from .sequence.shown import place_sequence
 from .session import SESSION
-from .unstepped import showing
+from .unstepped import Unstepped, showing
 from .views import choice
 
 BUDGET_SECONDS = 0.02
@@ -117,15 +117,17 @@ class Pump:
         if bpy.app.timers.is_registered(self.timer):
             bpy.app.timers.unregister(self.timer)
 
-    def undoing(self) -> None:
-        """An undo or redo is about to happen: what no undo step knows yet is taken away, to be placed again."""
+    def undoing(self) -> bool:
+        """An undo or redo is about to happen: what no undo step knows yet is taken away, to be placed again; whether any was."""
+        some = False
         for order in self.orders:
             # of these the picture stays, and would look as if nothing was lost
             for number, (painter, answer, name, _) in list(order.kept.items()):
                 newest = _newest(order, painter)
                 if newest is not None and newest.name in order.unstepped.renewed:
                     order.kept[number] = (painter, answer, name, _LOST)
-            order.unstepped.withdraw(order.scene)
+            some = order.unstepped.withdraw(order.scene) or some
+        return some
 
     def undone(self) -> None:
         """An undo or redo has happened: what was placed meanwhile may be gone."""
@@ -247,7 +249,7 @@ class Pump:
         order.recheck = False
         order.unstepped.sweep(order.scene)
         for number, (painter, answer, _, mark) in list(order.kept.items()):
-            if _mark(order, painter) != mark:
+            if _mark(_newest(order, painter)) != mark:
                 try:
                     order.kept[number] = _show(order, painter, answer)
                 except MaskelError as error:
@@ -274,7 +276,8 @@ class Pump:
         seconds = time.monotonic() - order.began
         cancelled = sum(entry.state is EntryState.CANCELLED for entry in order.entries)
         order.kept.clear()
-        order.unstepped.clear()
+        # an undo step knows all of it now
+        order.unstepped = Unstepped()
         if errors:
             SESSION.error = errors[0]
         SESSION.message = _message(names, len(errors), cancelled, seconds) + (
@@ -323,7 +326,7 @@ def _show(order: Order, painter: _Painter, answer: XrayAnswer) -> tuple[_Painter
     image = _newest(order, painter)
     if image is not None:
         order.unstepped.note(before, showed, image, had_collection)
-    return painter, answer, shown.name, _mark(order, painter)
+    return painter, answer, shown.name, _mark(image)
 
 
 def _newest(order: Order, painter: _Painter) -> bpy.types.Image | None:
@@ -332,9 +335,8 @@ def _newest(order: Order, painter: _Painter) -> bpy.types.Image | None:
     return latest(scene, camera, order.target) if scene is not None else None
 
 
-def _mark(order: Order, painter: _Painter) -> object:
+def _mark(image: bpy.types.Image | None) -> object:
     """What tells the newest result of a camera from the one before; None if there is none."""
-    image = _newest(order, painter)
     return None if image is None else (image.get("maskel_time"), image.get("maskel_mask_sha256"))
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import bpy
 
 from .errors import MaskelError
-from .marks import PLACED, ROLE_COLLECTION, ROLE_KEY, ROLE_REFERENCE
+from .marks import PLACED, ROLE_COLLECTION, ROLE_REFERENCE
 from .placement.reference import double_of
 from .placement.removal import delete_object
-from .placement.results import SOURCE, apply, delete
+from .placement.results import apply, delete, remove_picture
 from .placement.roles import find_collection, is_picture, placed_objects, role, scenes_of_pictures
 
 
@@ -67,8 +67,9 @@ class Unstepped:
             self.objects |= {name for uid, name in showing(image).items() if uid not in shown}
         self.collection |= not had_collection
 
-    def withdraw(self, scene: str) -> None:
-        """Take away what no step knows."""
+    def withdraw(self, scene: str) -> bool:
+        """Take away what no step knows; whether there was any."""
+        some = bool(self.pictures or self.objects)
         for name in self.pictures:
             image = bpy.data.images.get(name)
             if image is not None and is_picture(image):
@@ -85,6 +86,7 @@ class Unstepped:
                 bpy.data.collections.remove(own)
         self.pictures.clear()
         self.objects.clear()
+        return some
 
     def sweep(self, scene: str) -> None:
         """After the undo: delete what of that came back with nothing that holds it; show renewed results again, as they were."""
@@ -95,10 +97,7 @@ class Unstepped:
         for name in self.gone:
             image = bpy.data.images.get(name)
             if image is not None and is_picture(image) and image.users == 0:
-                source = image.get(SOURCE)
-                bpy.data.images.remove(image)
-                if source is not None and source.users == 0:
-                    bpy.data.images.remove(source)
+                remove_picture(image)
         for name in self.renewed:
             image = bpy.data.images.get(name)
             if image is None or scene not in bpy.data.scenes:
@@ -108,15 +107,7 @@ class Unstepped:
                 with suppress(MaskelError):
                     apply(image, bpy.data.scenes[scene], lay=True)
         if self.gone and self.collection:
-            for own in [c for c in bpy.data.collections if c.get(ROLE_KEY) == ROLE_COLLECTION]:
+            for own in [c for c in bpy.data.collections if role(c) == ROLE_COLLECTION]:
                 if own.users == 0 and own.library is None and not own.objects:
                     bpy.data.collections.remove(own)
         self.gone.clear()
-
-    def clear(self) -> None:
-        """An undo step knows all of it now."""
-        self.pictures.clear()
-        self.renewed.clear()
-        self.objects.clear()
-        self.gone.clear()
-        self.collection = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +14,9 @@ from maskel_core.data.sample import Sample
 from maskel_core.errors import MaskelError
 from maskel_core.models.views import view_number
 from maskel_core.pipeline.letterbox import Letterbox
-from maskel_core.training.interrupt import ignore_interrupts
-from maskel_core.training.sources import SampleStream, Source
+from maskel_core.training.sources import SampleStream, Source, stream_loader
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 WAIT_SECONDS = 300.0
 """How long a step waits for its first samples before the run is given up."""
@@ -165,7 +163,9 @@ class ReplaySource(Source):
         try:
             # Copies of their own stream do not queue behind the step that the device is at.
             own = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
-            for packed in self._loader(step * self.count):
+            first = step * self.count
+            stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
+            for packed in stream_loader(PackedStream(stream, self.margin), self.workers, prefetch=4):
                 if self._closed:
                     return
                 self._bring(packed, own)
@@ -173,18 +173,6 @@ class ReplaySource(Source):
             with self._change:
                 self._error = error
                 self._change.notify_all()
-
-    def _loader(self, first: int) -> DataLoader[Packed]:
-        stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
-        several: dict[str, Any] = {
-            "multiprocessing_context": "spawn",
-            "prefetch_factor": 4,
-            "worker_init_fn": ignore_interrupts,
-        }
-        packed = PackedStream(stream, self.margin)
-        return DataLoader(
-            packed, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
-        )
 
     def _bring(self, packed: Packed, own: torch.cuda.Stream | None) -> None:
         tensors = [torch.as_tensor(part) for part in packed]

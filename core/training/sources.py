@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from maskel_core.data.dataset import Augmentation, Batch, SampleStore
 from maskel_core.data.sample import VIEWS_PER_BODY, Sample, make_sample, split_of
 from maskel_core.training.interrupt import ignore_interrupts
 from torch.utils.data import DataLoader, IterableDataset
+
+T = TypeVar("T")
 
 BODY_STRIDE = 1_000_003
 """Body seeds of a set begin at its seed times this, as in `make_sample`."""
@@ -99,6 +101,22 @@ class SampleStream(IterableDataset[Sample]):
             with torch.inference_mode():
                 sample = make_sample(anatomy, self.seed, number, self.size)
             yield sample
+
+
+def stream_loader(stream: IterableDataset[T], workers: int, prefetch: int) -> DataLoader[T]:
+    """What a stream makes, one by one, made in worker processes.
+
+    Args:
+        stream: Shares its samples out by the worker's number.
+        workers: Processes; 0 makes them in this one.
+        prefetch: Samples that each makes ahead.
+    """
+    several: dict[str, Any] = {
+        "multiprocessing_context": "spawn",
+        "prefetch_factor": prefetch,
+        "worker_init_fn": ignore_interrupts,
+    }
+    return DataLoader(stream, batch_size=None, num_workers=workers, **(several if workers else {}))
 
 
 def collect(samples: list[Sample]) -> SampleStore:
@@ -250,15 +268,8 @@ class StreamSource(Source):
         self._kept.clear()
         first = range(self.places.start, self.made, self.places.step)
         stream = SampleStream(self.seed, self.size, first=step * self.made, batch=self.made, places=first)
-        several: dict[str, Any] = {
-            "multiprocessing_context": "spawn",
-            "prefetch_factor": max(2, 2 * self.made // max(self.workers, 1)),
-            "worker_init_fn": ignore_interrupts,
-        }
-        loader = DataLoader(
-            stream, batch_size=None, num_workers=self.workers, **(several if self.workers else {})
-        )
-        self._samples = iter(loader)
+        prefetch = max(2, 2 * self.made // max(self.workers, 1))
+        self._samples = iter(stream_loader(stream, self.workers, prefetch))
 
     def close(self) -> None:
         """End the workers and threads."""

@@ -241,12 +241,17 @@ def delete(image: bpy.types.Image) -> None:
     for item in placed_objects(image):
         delete_object(item)
     background.remove_background(image)
+    remove_picture(image)
+    if rest and was_shown:
+        show_version(rest[-1])
+
+
+def remove_picture(image: bpy.types.Image) -> None:
+    """Remove a result's picture from the file, and what it is painted from where only it used that."""
     source = image.get(SOURCE)
     bpy.data.images.remove(image)
     if source is not None and source.users == 0:
         bpy.data.images.remove(source)
-    if rest and was_shown:
-        show_version(rest[-1])
 
 
 def has_layers(image: bpy.types.Image) -> bool:
