@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
+from maskel_core.devices import send
 from torch import Tensor
 
 
@@ -33,9 +34,9 @@ def disturb_edges(mask: Tensor, probability: float, random: np.random.Generator)
     changed = random.random(len(mask)) < probability
     kinds = random.integers(4, size=len(mask))
     for kind in range(4):
-        rows = torch.from_numpy(np.flatnonzero(changed & (kinds == kind))).to(mask.device)
+        rows = send(torch.from_numpy(np.flatnonzero(changed & (kinds == kind))), mask.device)
         if len(rows):
-            out[rows] = _disturbed(mask[rows], kind, random)
+            out.index_copy_(0, rows, _disturbed(mask.index_select(0, rows), kind, random))
     return out
 
 
@@ -49,6 +50,6 @@ def _disturbed(masks: Tensor, kind: int, random: np.random.Generator) -> Tensor:
         return (masks >= 0.5).float()
     # Bounded, so that no island stands off the outline.
     cells = (len(masks), 1, masks.shape[2] // 4, masks.shape[3] // 4)
-    coarse = torch.from_numpy(random.normal(0, 0.35, cells).clip(-0.6, 0.6)).float().to(masks.device)
+    coarse = send(torch.from_numpy(random.normal(0, 0.35, cells).clip(-0.6, 0.6)).float(), masks.device)
     noise = F.interpolate(coarse, size=masks.shape[2:], mode="bilinear", align_corners=False)
     return ((F.avg_pool2d(masks, 5, 1, 2) + noise * 0.6 - 0.5) * 4 + 0.5).clamp(0, 1)

@@ -31,12 +31,14 @@ class Augmentation:
         shift: Largest shift of the crop, share of its side.
         zoom: Largest change of the crop's side, share of it.
         edge_noise: Probability that the mask's edge is disturbed.
+        whole: Probability that a crop is not zoomed, so that pixels stay whole where the letterbox keeps them.
     """
 
     flip: float = 0.5
     shift: float = 0.02
     zoom: float = 0.05
     edge_noise: float = 0.3
+    whole: float = 0.0
 
 
 @dataclass
@@ -239,7 +241,8 @@ class SampleStore:
             flip = False
             if augmentation is not None and random is not None:
                 right, down = random.uniform(-augmentation.shift, augmentation.shift, 2)
-                box = box.moved(right, down, 1 + random.uniform(-augmentation.zoom, augmentation.zoom))
+                zoom = 1 + random.uniform(-augmentation.zoom, augmentation.zoom)
+                box = box.moved(right, down, 1.0 if random.random() < augmentation.whole else zoom)
                 flip = bool(random.random() < augmentation.flip)
             meta = self.metas[index]
             told.append(layers_known(meta))

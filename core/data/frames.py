@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.data.augment import disturb_edges
 from maskel_core.data.dataset import Augmentation, Batch
+from maskel_core.devices import constant, send
 from maskel_core.models.views import MIRRORED_VIEWS
 from torch import Tensor
 
@@ -55,9 +56,10 @@ def frame_batch(
     stack = torch.cat([raw.mask[:, None].float() / 255, raw.layers.float()], dim=1)
     frame = F.avg_pool2d(_crops(stack, box, flip, size * factor), factor)
     points = (raw.joints + 0.5 - box[:, None, :2]) / box[:, None, 2:]
-    mirrored = points[:, list(MIRRORED)] * points.new_tensor([-1.0, 1.0]) + points.new_tensor([1.0, 0.0])
+    swapped = points.index_select(1, constant(MIRRORED, device))
+    mirrored = swapped * constant((-1.0, 1.0), device) + constant((1.0, 0.0), device)
     points = torch.where(flip[:, None, None], mirrored, points)
-    view = torch.where(flip, torch.tensor(MIRRORED_VIEWS, device=device)[raw.view], raw.view)
+    view = torch.where(flip, constant(MIRRORED_VIEWS, device)[raw.view], raw.view)
     mask = frame[:, :1].clamp(0, 1)
     if augmentation is not None and augmentation.edge_noise > 0:
         mask = disturb_edges(mask, augmentation.edge_noise, random)
@@ -78,10 +80,11 @@ def _changed(box: Tensor, ranges: Augmentation, random: np.random.Generator) -> 
     shift = random.uniform(-ranges.shift, ranges.shift, (count, 2))
     zoom = 1 + random.uniform(-ranges.zoom, ranges.zoom, (count, 1))
     flip = random.random(count) < ranges.flip
-    drawn = torch.from_numpy(np.concatenate([shift, zoom], axis=1)).to(box)
-    side = box[:, 2:] * drawn[:, 2:]
-    corner = box[:, :2] + (box[:, 2:] - side) / 2 + drawn[:, :2] * box[:, 2:]
-    return torch.cat([corner, side], dim=1), torch.from_numpy(flip).to(box.device)
+    zoom[random.random(count) < ranges.whole] = 1
+    drawn = send(torch.from_numpy(np.concatenate([shift, zoom], axis=1)).to(box.dtype), box.device)
+    side = (box[:, 2:] * drawn[:, 2:]).round()
+    corner = (box[:, :2] + (box[:, 2:] - side) / 2 + drawn[:, :2] * box[:, 2:]).round()
+    return torch.cat([corner, side], dim=1), send(torch.from_numpy(flip), box.device)
 
 
 def _crops(maps: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:

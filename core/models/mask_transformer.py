@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
 from maskel_core.anatomy.joints import MIRRORED
+from maskel_core.devices import constant
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.decoder import MaskPyramid, XrayDecoder
 from maskel_core.models.joint_head import JointHead, JointMaps
@@ -168,7 +169,7 @@ class MaskTransformer(ConfiguredModel):
         turned = (asymmetry(mask) < 0).to(mask.device) if self.config.canonical else None
         if turned is not None:
             mask = turn(mask, turned)
-            view = torch.where(turned, torch.tensor(MIRRORED_VIEWS, device=view.device)[view], view)
+            view = torch.where(turned, constant(MIRRORED_VIEWS, view.device)[view], view)
         fine = size > self.config.base_size
         base = F.avg_pool2d(mask, 2) if fine else mask
         # Measured: channels-last is several times faster with bfloat16 on a CPU.
@@ -253,19 +254,21 @@ def take_window(
 
 def turn_joints(maps: JointMaps, turned: Tensor) -> JointMaps:
     """Joint maps of the mirrored picture where bool (B,) is True: left and right change places as well."""
-    order = list(MIRRORED) if maps.heat.shape[1] == len(MIRRORED) else list(range(maps.heat.shape[1]))
-    place = torch.stack([1 - maps.position[:, order, 0], maps.position[:, order, 1]], dim=-1)
+    count = maps.heat.shape[1]
+    order = constant(MIRRORED if count == len(MIRRORED) else tuple(range(count)), maps.heat.device)
+    position = maps.position.index_select(1, order)
+    place = torch.stack([1 - position[..., 0], position[..., 1]], dim=-1)
     return JointMaps(
         turn_order(maps.heat, order, turned),
         torch.where(turned[:, None, None], place, maps.position),
-        torch.where(turned[:, None], maps.confidence[:, order], maps.confidence),
+        torch.where(turned[:, None], maps.confidence.index_select(1, order), maps.confidence),
         None if maps.logits is None else turn_order(maps.logits, order, turned),
     )
 
 
-def turn_order(heat: Tensor, order: list[int], turned: Tensor) -> Tensor:
-    """Mirror (B, J, h, w) and put its joints in another order where bool (B,) is True."""
-    return torch.where(turned[:, None, None, None], heat[:, order].flip(3), heat)
+def turn_order(heat: Tensor, order: Tensor, turned: Tensor) -> Tensor:
+    """Mirror (B, J, h, w) and put its joints in another order, int64 (J,), where bool (B,) is True."""
+    return torch.where(turned[:, None, None, None], heat.index_select(1, order).flip(3), heat)
 
 
 __all__ = ["FineDetail", "MaskTransformer", "asymmetry", "take_window", "turn", "turn_joints"]

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+BORDERS = 0.25, 2.25
+"""Free borders, over the wanted one, that are taken so that a pixel of the frame is a whole number of the picture's."""
+
+
 @dataclass(frozen=True)
 class Letterbox:
     """A square crop of a picture and the size it is resampled to.
@@ -38,6 +42,10 @@ class Letterbox:
     def around(cls, mask: NDArray[np.uint8], size: int, margin: float) -> Letterbox:
         """The square round the body.
 
+        Where a border within `BORDERS` allows it, a pixel of the frame is 1, 2, 3, ... pixels of the picture across, or a
+        pixel of the picture 2, 3, ... of the frame: nothing is then resampled but by plain means. A true X-ray that goes into a
+        frame and back by other steps loses an eighth of its crispness (docs/model.md).
+
         Args:
             mask: uint8 (H, W), 0..255, at least one pixel >= 128 (else one > 0, else the whole picture is taken).
             size: Pixels per side of the frame.
@@ -46,9 +54,13 @@ class Letterbox:
         height, width = mask.shape
         rows, columns = body_box(mask)
         tall, wide = rows[1] - rows[0], columns[1] - columns[0]
-        side = max(1, math.ceil(max(tall, wide) * (1 + 2 * margin)))
-        # As even or odd as the box is wide, so that the box lies in the middle and a mirrored mask has a mirrored frame.
-        side += (side - wide) % 2
+        longer = max(tall, wide)
+        side = max(1, math.ceil(longer * (1 + 2 * margin)))
+        if (whole := _whole_side(longer, side, size, margin)) is not None:
+            side = whole
+        else:
+            # As even or odd as the box is wide, so that the box lies in the middle.
+            side += (side - wide) % 2
         top = math.floor((rows[0] + rows[1] - side) / 2)
         left = math.floor((columns[0] + columns[1] - side) / 2)
         return cls(height, width, left, top, side, size)
@@ -123,6 +135,15 @@ class Letterbox:
         if y1 > y0 and x1 > x0:
             out[:, y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left] = maps[:, y0:y1, x0:x1]
         return out
+
+
+def _whole_side(longer: int, side: int, size: int, margin: float) -> int | None:
+    """The side nearest to ``side`` of which ``size`` is a whole multiple or part, within `BORDERS`; None if there is none."""
+    low, high = (longer * (1 + 2 * margin * border) for border in BORDERS)
+    steps = max(1, side // size), side // size + 1
+    parts = [size // step for step in (max(1, size // side), size // side + 1) if size % step == 0]
+    fitting = [s for s in [*(size * step for step in steps), *parts] if low <= s <= high]
+    return min(fitting, key=lambda s: abs(s - side), default=None)
 
 
 def body_box(mask: NDArray[np.uint8]) -> tuple[tuple[int, int], tuple[int, int]]:

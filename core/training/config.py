@@ -72,6 +72,8 @@ class LossConfig:
         l2: Pixel L2.
         edge: L1 of differences.
         high_pass: L1 of the maps less their blur.
+        integral_high_pass: Squared difference of the integrals less their blur.
+        integral_slope: Squared difference of the integrals' slopes.
         contrast: Lack or excess of gradients in small windows; on from ``adversarial_start``.
         spread: Expected absolute error, for models that predict it.
         feature: Distance of stage-1 features.
@@ -90,6 +92,8 @@ class LossConfig:
     l2: float = 1.0
     edge: float = 1.0
     high_pass: float = 0.0
+    integral_high_pass: float = 0.0
+    integral_slope: float = 0.0
     contrast: float = 0.0
     spread: float = 1.0
     feature: float = 0.2

@@ -131,7 +131,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
             gradient.copy_(part.view(gradient.shape))
 
 
-def descend(loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> float:
+def descend(loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> Tensor:
     """One step of an optimiser down a loss.
 
     Args:
@@ -141,13 +141,19 @@ def descend(loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, cl
         clip: Largest norm of the gradient.
 
     Returns:
-        The gradient's norm before clipping; where it is not finite nothing has changed, since one overflow in half
-        precision must not end a run.
+        The gradient's norm before clipping, a scalar. Where it is not finite, since one overflow in half precision must not
+        end a run, nothing has changed on a CPU, and on a GPU, which is not waited for, the step was that of gradients of 0.
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     average_gradients(model.parameters())
     norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-    if torch.isfinite(norm):
+    if norm.device.type == "cuda":
+        spoilt = ~torch.isfinite(norm)
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(spoilt, 0)
         optimizer.step()
-    return float(norm)
+    elif torch.isfinite(norm):
+        optimizer.step()
+    return norm

@@ -43,8 +43,8 @@ class Stage(Protocol):
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> dict[str, float]:
-        """One training step."""
+    ) -> dict[str, torch.Tensor]:
+        """One training step; returns scalars by name, the loss among them."""
         ...
 
 
@@ -85,6 +85,33 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return Batch(*(getattr(batch, name).to(device) for name in names))
 
 
+class Readings:
+    """Figures of steps as numbers. A GPU is not waited for: its figures come one step later, when it has long been there.
+
+    Args:
+        device: Where the figures are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._waiting: tuple[list[str], torch.Tensor, torch.cuda.Event] | None = None
+
+    def exchange(self, figures: dict[str, torch.Tensor]) -> dict[str, float]:
+        """Take a step's scalars and give those that are there, on a GPU of the step before; of the first none."""
+        values = torch.stack([value.float() for value in figures.values()])
+        if self.device.type != "cuda":
+            return dict(zip(figures, values.tolist(), strict=True))
+        host = torch.empty(len(values), pin_memory=True).copy_(values, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        before, self._waiting = self._waiting, (list(figures), host, event)
+        if before is None:
+            return {}
+        names, host, event = before
+        event.synchronize()
+        return dict(zip(names, host.tolist(), strict=True))
+
+
 class StageRun:
     """One stage on its way: what is trained, what is saved, and how far it is.
 
@@ -120,6 +147,7 @@ class StageRun:
         self.autocast = make_autocast(config.precision, device)
         self.peaks = {k: [g["lr"] for g in o.param_groups] for k, o in stage.optimizers.items()}
         self.recent: dict[str, float] = {}
+        self.readings = Readings(device)
         self.pace = Pace(stage_config)
 
     def run(self, resume: bool, stop_after: int | None = None) -> nn.Module | None:
@@ -159,7 +187,7 @@ class StageRun:
         clock = last_save = last_sheet = time.perf_counter()
         saved = pace.step
         while pace.done < 1:
-            figures = self._step()
+            figures = self.readings.exchange(self._step())
             now = time.perf_counter()
             # The main process's clock and wishes count, so that all do the same.
             elapsed, asked = distributed.agree(pace.elapsed + now - clock, interrupts.asked)
@@ -170,7 +198,7 @@ class StageRun:
                 mean = self.recent.get(key, math.nan)
                 self.recent[key] = 0.95 * mean + 0.05 * value if math.isfinite(mean) else value
             finished, stopping = pace.done >= 1, bool(asked) or pace.step == last
-            display.update(self.recent["loss"], finished or stopping)
+            display.update(self.recent.get("loss", math.nan), finished or stopping)
             if pace.step % LOG_STEPS == 0 or finished:
                 self._log(tracker)
             if finished or (now - last_sheet > self.config.sheet_seconds and not stopping):
@@ -187,7 +215,7 @@ class StageRun:
                 return False
         return True
 
-    def _step(self) -> dict[str, float]:
+    def _step(self) -> dict[str, torch.Tensor]:
         """One step; the same one whenever and in however many processes it is made."""
         step, progress = self.pace.step, self.pace.done
         share = learning_rate_share(self.stage_config, step, progress)

@@ -11,6 +11,7 @@ from maskel_core.data.cache import joints_of
 from maskel_core.data.dataset import Augmentation, Batch
 from maskel_core.data.frames import RawBatch, frame_batch, pick
 from maskel_core.data.sample import Sample
+from maskel_core.devices import send
 from maskel_core.errors import MaskelError
 from maskel_core.models.views import view_number
 from maskel_core.pipeline.letterbox import Letterbox
@@ -126,7 +127,7 @@ class ReplaySource(Source):
         keys = random.exponential(size=present) * (1 + self._uses[:present]) ** 2
         rows = np.argpartition(keys, len(self.places) - 1)[: len(self.places)]
         self._uses[rows] += 1
-        chosen = pick(self._kept, torch.from_numpy(rows).to(self.device))
+        chosen = pick(self._kept, send(torch.from_numpy(rows), self.device))
         return frame_batch(chosen, size, self.augmentation, random)
 
     def figures(self) -> dict[str, float]:

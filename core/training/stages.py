@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from maskel_core.data.dataset import Batch
+from maskel_core.devices import send
 from maskel_core.errors import MaskelError
 from maskel_core.models import (
     LayerScaling,
@@ -26,6 +27,9 @@ from maskel_core.training.config import LossConfig, StageConfig
 from maskel_core.training.distributed import count, descend, own_generator, own_rows
 from maskel_core.training.muon import Muon
 from torch import Tensor, nn
+
+Figures = dict[str, Tensor]
+"""Scalars without gradient by name: the loss, its terms, the gradient's norm; on the device, which is not waited for."""
 
 Window = tuple[int, int, int]
 """Top, left and side in pixels."""
@@ -85,10 +89,10 @@ class AutoencoderStage:
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> dict[str, float]:
+    ) -> Figures:
         """One training step; returns the loss terms."""
         xray = true_xray(batch, self.scaling)
-        hidden = own_rows(self.model.random_hidden(len(xray) * count(), generator)).to(xray.device)
+        hidden = send(own_rows(self.model.random_hidden(len(xray) * count(), generator)), xray.device)
         with autocast():
             rebuilt = self.model(xray.contiguous(memory_format=torch.channels_last), hidden)
         rebuilt = rebuilt.float()
@@ -96,7 +100,7 @@ class AutoencoderStage:
         found = terms.picture_losses(rebuilt, truth, batch.mask, 1.0)
         loss = found["l2"] + 0.5 * found["l1"] + 0.5 * found["edge"]
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
-        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
+        return {"loss": loss.detach(), "norm": norm, **{k: v.detach() for k, v in found.items()}}
 
 
 class SingleLossStage(ABC):
@@ -119,12 +123,12 @@ class SingleLossStage(ABC):
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> dict[str, float]:
+    ) -> Figures:
         """One training step; returns the loss."""
         with autocast():
             loss = self.loss(batch, own_generator(generator))
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
-        return {"loss": loss.item(), "norm": norm}
+        return {"loss": loss.detach(), "norm": norm}
 
 
 class DiffusionStage(SingleLossStage):
@@ -191,7 +195,7 @@ class GeneratorStage:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
         drawn = own_rows(torch.rand(len(batch.mask) * count(), generator=generator))
-        told = drawn.to(batch.view.device) < self.view_share
+        told = send(drawn, batch.view.device) < self.view_share
         return self.model(batch.mask, view=batch.view * told, window=window)
 
     def _choose_window(self, size: int, generator: torch.Generator) -> Window | None:
@@ -209,15 +213,18 @@ class GeneratorStage:
         """The weighted picture terms and each of them; ``pixels`` of this picture make one of the base's."""
         weights = self.weights
         # A window is a part of its frame, whose 2 % the report measures by.
-        found = terms.picture_losses(xray, truth, mask, weights.bone_weight, 0.02 * pixels)
+        gamma = self.scaling.gamma
+        found = terms.picture_losses(xray, truth, mask, weights.bone_weight, 0.02 * pixels, gamma)
         # Differences between neighbours shrink with the pixels.
         found["edge"], found["contrast"] = found["edge"] * pixels, found["contrast"] * pixels
-        names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if playing else [])
+        found["integral_slope"] = found["integral_slope"] * pixels**2
+        names = ["l1", "l2", "edge", "high_pass", "integral_high_pass", "integral_slope"]
+        names += ["contrast"] if playing else []
         return torch.stack([getattr(weights, name) * found[name] for name in names]).sum(), found
 
     def step(
         self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> dict[str, float]:
+    ) -> Figures:
         """One step of the generator and, once the game is on, one of the discriminator."""
         weights = self.weights
         playing = progress >= weights.adversarial_start
@@ -271,7 +278,7 @@ class GeneratorStage:
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
         if playing:
             found["discriminator"] = self.discriminator_step(xray.detach(), truth, mask, autocast)
-        return {"loss": loss.item(), "norm": norm, **{k: v.item() for k, v in found.items()}}
+        return {"loss": loss.detach(), "norm": norm, **{k: v.detach() for k, v in found.items()}}
 
     def _adversarial(
         self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any

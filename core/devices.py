@@ -1,0 +1,35 @@
+"""Numbers brought to a device without waiting for it: a copy from plain memory waits until all that was asked of it is done."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+
+def send(values: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor's values on ``device``, in order with what is asked of it next; the caller goes on at once.
+
+    The values must not be changed afterwards where the device is the CPU itself, whose tensor this is.
+    """
+    if device.type != "cuda" or values.device.type != "cpu":
+        return values.to(device)
+    # The allocator of pinned memory keeps what a copy still reads.
+    return values.pin_memory().to(device, non_blocking=True)
+
+
+def constant(values: tuple[float, ...] | tuple[int, ...], device: torch.device) -> Tensor:
+    """A one-dimensional tensor, int64 or float32, made once for each device; not to be changed."""
+    # What is made while a model is exported belongs to the export.
+    return torch.tensor(values, device=device) if torch.compiler.is_compiling() else _made(values, device)
+
+
+@functools.lru_cache(maxsize=64)
+def _made(values: tuple[float, ...] | tuple[int, ...], device: torch.device) -> Tensor:
+    # Made in inference mode it could take no part in training ever after.
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device)
+
+
+__all__ = ["constant", "send"]
