@@ -31,7 +31,8 @@ class Augmentation:
         shift: Largest shift of the crop, share of its side.
         zoom: Largest change of the crop's side, share of it.
         edge_noise: Probability that the mask's edge is disturbed.
-        whole: Probability that a crop is not zoomed, so that pixels stay whole where the letterbox keeps them.
+        whole: Probability that a crop is not zoomed; above 0 letterboxes keep whole pixels where they can
+            (`Letterbox.around`), so that such crops are not resampled, and a model is marked as one that expects it.
     """
 
     flip: float = 0.5
@@ -237,12 +238,15 @@ class SampleStore:
         masks, integrals, joints, views, told = [], [], [], [], []
         for index in indices:
             raw = self.masks[index]
-            box = Letterbox.around(raw, size, margin)
+            whole = augmentation is not None and augmentation.whole > 0
+            box = Letterbox.around(raw, size, margin, whole)
             flip = False
             if augmentation is not None and random is not None:
                 right, down = random.uniform(-augmentation.shift, augmentation.shift, 2)
                 zoom = 1 + random.uniform(-augmentation.zoom, augmentation.zoom)
-                box = box.moved(right, down, 1.0 if random.random() < augmentation.whole else zoom)
+                if augmentation.whole > 0 and random.random() < augmentation.whole:
+                    zoom = 1.0
+                box = box.moved(right, down, zoom)
                 flip = bool(random.random() < augmentation.flip)
             meta = self.metas[index]
             told.append(layers_known(meta))

@@ -80,7 +80,8 @@ def _changed(box: Tensor, ranges: Augmentation, random: np.random.Generator) -> 
     shift = random.uniform(-ranges.shift, ranges.shift, (count, 2))
     zoom = 1 + random.uniform(-ranges.zoom, ranges.zoom, (count, 1))
     flip = random.random(count) < ranges.flip
-    zoom[random.random(count) < ranges.whole] = 1
+    if ranges.whole > 0:
+        zoom[random.random(count) < ranges.whole] = 1
     drawn = send(torch.from_numpy(np.concatenate([shift, zoom], axis=1)).to(box.dtype), box.device)
     side = (box[:, 2:] * drawn[:, 2:]).round()
     corner = (box[:, :2] + (box[:, 2:] - side) / 2 + drawn[:, :2] * box[:, 2:]).round()

@@ -79,6 +79,7 @@ class MaskTransformer(ConfiguredModel):
         soft_scale: Soft-tissue line integral that is 1 in the normalised domain.
         gamma: Exponent of the normalised domain, see `LayerScaling`.
         margin: Margin round the body's box in letterboxing, share of the box's longer side.
+        whole_pixels: It learned from frames that keep whole pixels where they can, see `Letterbox.around`.
     """
 
     @register_to_config
@@ -103,6 +104,7 @@ class MaskTransformer(ConfiguredModel):
         soft_scale: float = 1.0,
         gamma: float = 0.5,
         margin: float = 0.04,
+        whole_pixels: bool = False,
     ) -> None:
         super().__init__()
         if sample_size not in (base_size, 2 * base_size):

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-
 BORDERS = 0.25, 2.25
 """Free borders, over the wanted one, that are taken so that a pixel of the frame is a whole number of the picture's."""
 
@@ -39,28 +38,25 @@ class Letterbox:
     size: int
 
     @classmethod
-    def around(cls, mask: NDArray[np.uint8], size: int, margin: float) -> Letterbox:
+    def around(cls, mask: NDArray[np.uint8], size: int, margin: float, whole: bool = False) -> Letterbox:
         """The square round the body.
-
-        Where a border within `BORDERS` allows it, a pixel of the frame is 1, 2, 3, ... pixels of the picture across, or a
-        pixel of the picture 2, 3, ... of the frame: nothing is then resampled but by plain means. A true X-ray that goes into a
-        frame and back by other steps loses an eighth of its crispness (docs/model.md).
 
         Args:
             mask: uint8 (H, W), 0..255, at least one pixel >= 128 (else one > 0, else the whole picture is taken).
             size: Pixels per side of the frame.
             margin: Free border on each side, as a share of the longer side of the body's box.
+            whole: Where a border within `BORDERS` allows it, make a pixel of the frame 1, 2, 3, ... pixels of the picture
+                across, or a pixel of the picture 2, 3, ... of the frame: nothing is then resampled but by plain means. A true
+                X-ray that goes into a frame and back by other steps loses an eighth of its crispness (docs/model.md).
         """
         height, width = mask.shape
         rows, columns = body_box(mask)
         tall, wide = rows[1] - rows[0], columns[1] - columns[0]
         longer = max(tall, wide)
         side = max(1, math.ceil(longer * (1 + 2 * margin)))
-        if (whole := _whole_side(longer, side, size, margin)) is not None:
-            side = whole
-        else:
-            # As even or odd as the box is wide, so that the box lies in the middle.
-            side += (side - wide) % 2
+        fitting = _whole_side(longer, side, size, margin) if whole else None
+        # As even or odd as the box is wide, so that the box lies in the middle and a mirrored mask has a mirrored frame.
+        side = fitting or side + (side - wide) % 2
         top = math.floor((rows[0] + rows[1] - side) / 2)
         left = math.floor((columns[0] + columns[1] - side) / 2)
         return cls(height, width, left, top, side, size)
@@ -85,13 +81,16 @@ class Letterbox:
             maps: float (C, height, width), 0 outside the body; or uint8, which counts as shares of 255.
 
         Returns:
-            float32 (C, size, size), resampled bilinearly with antialiasing; 0 where the crop leaves the picture.
+            float32 (C, size, size), means of whole pixels where these make one of the frame, else resampled bilinearly with
+            antialiasing; 0 where the crop leaves the picture.
         """
         crop = self._crop(maps)
         # Widened after the crop: a whole picture in float may be large.
         crop = crop.float() / 255 if crop.dtype == torch.uint8 else crop
         if self.side == self.size:
             return crop
+        if self.side % self.size == 0:
+            return F.avg_pool2d(crop[None], self.side // self.size)[0]
         shape = (self.size, self.size)
         return F.interpolate(crop[None], size=shape, mode="bilinear", align_corners=False, antialias=True)[0]
 

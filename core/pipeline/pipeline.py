@@ -144,6 +144,7 @@ class MaskelPipeline:
         self.model_id = model_id
         self.description = description
         self._asked = precision
+        self._whole = bool(getattr(model.config, "whole_pixels", False))
         self._familiarity = familiarity
         self.to(device)
 
@@ -249,7 +250,7 @@ class MaskelPipeline:
         config = self.model.config
         turned = bool(getattr(config, "canonical", False)) and leans_left(request.mask)
         mask = resize_mask(mirrored(request.mask) if turned else request.mask, request.size)
-        box = Letterbox.around(mask, config.sample_size, config.margin)
+        box = Letterbox.around(mask, config.sample_size, config.margin, self._whole)
         # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
         frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
         return Prepared(request, mask, box, frame, turned)
@@ -302,7 +303,10 @@ class MaskelPipeline:
             spread = box.backward((above - plain) * (frame > 0))
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         cover = torch.from_numpy(mask).float().div_(255)
-        integrals = sharpen(extend_beyond(scaling.restore(xray[None])[0], frame))
+        integrals = extend_beyond(scaling.restore(xray[None])[0], frame)
+        # Frames of whole pixels have lost nothing that sharpening could give back.
+        if not (self._whole and box.side == box.size):
+            integrals = sharpen(integrals)
         if box.side > box.size:
             # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
             enlarged = box.backward(scaling.normalise(integrals[None])[0])

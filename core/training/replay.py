@@ -29,9 +29,9 @@ Packed = tuple[Tensor, Tensor, Tensor, int, Tensor]
 """Mask, layers, joints, view and box of one sample, as in `RawBatch`."""
 
 
-def pack(sample: Sample, margin: float) -> Packed:
-    """A sample as tensors, with the letterbox of its mask."""
-    box = Letterbox.around(sample.mask, sample.mask.shape[0], margin)
+def pack(sample: Sample, margin: float, whole: bool = False) -> Packed:
+    """A sample as tensors, with the letterbox of its mask as by `Letterbox.around`."""
+    box = Letterbox.around(sample.mask, sample.mask.shape[0], margin, whole)
     return (
         torch.from_numpy(sample.mask),
         torch.from_numpy(np.stack([sample.bone, sample.soft])),
@@ -44,14 +44,14 @@ def pack(sample: Sample, margin: float) -> Packed:
 class PackedStream(IterableDataset[Packed]):
     """A stream of samples, packed in the process that makes them."""
 
-    def __init__(self, stream: SampleStream, margin: float) -> None:
+    def __init__(self, stream: SampleStream, margin: float, whole: bool = False) -> None:
         super().__init__()
-        self.stream, self.margin = stream, margin
+        self.stream, self.margin, self.whole = stream, margin, whole
 
     def __iter__(self) -> Iterator[Packed]:
         """The stream's samples."""
         for sample in self.stream:
-            yield pack(sample, self.margin)
+            yield pack(sample, self.margin, self.whole)
 
 
 class ReplaySource(Source):
@@ -166,7 +166,8 @@ class ReplaySource(Source):
             own = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
             first = step * self.count
             stream = SampleStream(self.seed, self.size, first=first, batch=self.count, places=self.places)
-            for packed in stream_loader(PackedStream(stream, self.margin), self.workers, prefetch=4):
+            packing = PackedStream(stream, self.margin, self.augmentation.whole > 0)
+            for packed in stream_loader(packing, self.workers, prefetch=4):
                 if self._closed:
                     return
                 self._bring(packed, own)

@@ -18,6 +18,7 @@ from maskel_core.models import (
     DiffusionXray,
     LayerScaling,
     MaskedAutoencoder,
+    MaskTransformer,
     VQMaskedAutoencoder,
 )
 from maskel_core.models.store import load_model
@@ -196,6 +197,8 @@ class TrainingRun:
         config, named = self.config, self.named
         torch.manual_seed(config.seed + 1)
         generator = self._ready(named.make_generator(**self._scales()))
+        if isinstance(generator, MaskTransformer):
+            generator.register_to_config(whole_pixels=config.augmentation.whole > 0)
         start = self._start_of(name)
         if start:
             taken, whole = take_weights(generator, start)

@@ -87,9 +87,7 @@ class AutoencoderStage:
         self.modules: dict[str, nn.Module] = {"model": model}
         self.values: dict[str, Any] = {}
 
-    def step(
-        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> Figures:
+    def step(self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any) -> Figures:
         """One training step; returns the loss terms."""
         xray = true_xray(batch, self.scaling)
         hidden = send(own_rows(self.model.random_hidden(len(xray) * count(), generator)), xray.device)
@@ -121,9 +119,7 @@ class SingleLossStage(ABC):
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The term, a scalar, by this process's own draws."""
 
-    def step(
-        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> Figures:
+    def step(self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any) -> Figures:
         """One training step; returns the loss."""
         with autocast():
             loss = self.loss(batch, own_generator(generator))
@@ -222,9 +218,7 @@ class GeneratorStage:
         names += ["contrast"] if playing else []
         return torch.stack([getattr(weights, name) * found[name] for name in names]).sum(), found
 
-    def step(
-        self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any
-    ) -> Figures:
+    def step(self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any) -> Figures:
         """One step of the generator and, once the game is on, one of the discriminator."""
         weights = self.weights
         playing = progress >= weights.adversarial_start

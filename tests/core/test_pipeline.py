@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -119,6 +120,44 @@ def test_an_unscaled_letterbox_is_a_plain_crop():
     back = box.backward(box.forward(noise))
     assert torch.equal(back[:, 10:74, 13:77], noise[:, 10:74, 13:77])
     assert back[:, :10].abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("longer", "side"), [(440, 512), (470, 512), (501, 512), (940, 1024), (236, 256), (520, 562), (400, 432)]
+)
+def test_a_letterbox_keeps_whole_pixels_where_a_border_allows_it(longer, side):
+    mask = np.zeros((1100, 1100), np.uint8)
+    mask[60 : 60 + longer, 300:400] = 255
+    box = Letterbox.around(mask, 512, 0.04, whole=True)
+    assert box.side == side
+    rows, columns = body_box(mask)
+    frame = box.points_forward(np.array([[columns[0], rows[0]], [columns[1] - 1, rows[1] - 1]], dtype=float))
+    assert (frame > 0).all() and (frame < 511).all()
+    if side in (512, 1024):
+        noise = torch.rand(1, 1100, 1100)
+        step, row = side // 512, 200
+        column = 350 // step * step - box.left % step
+        v, u = (row - box.top) // step, (column - box.left) // step
+        top, left = box.top + v * step, box.left + u * step
+        mean = noise[0, top : top + step, left : left + step].mean()
+        assert torch.allclose(box.forward(noise)[0, v, u], mean)
+
+
+def test_what_was_not_resampled_is_not_sharpened():
+    mask = np.zeros((80, 80), np.uint8)
+    mask[10:69, 20:60] = 255
+    plain, whole = EchoModel(), EchoModel()
+    whole.config = types.SimpleNamespace(**dict(EchoModel.config), whole_pixels=True)
+    noise = torch.rand(1, 2, 64, 64)
+    for model in (plain, whole):
+        model.forward = lambda frames, **_: XrayPrediction(noise.expand(len(frames), -1, -1, -1))
+    box = Letterbox.around(mask, 64, EchoModel.config.margin, whole=True)
+    assert box.side == 64
+    inside = np.s_[14:64, 24:56]
+    out = MaskelPipeline(whole, "whole")(mask)
+    wanted = box.backward(whole.scaling.restore(noise)[0]).numpy()
+    assert np.allclose(out.bone[inside], wanted[0][inside], atol=1e-5)
+    assert not np.allclose(MaskelPipeline(plain, "plain")(mask).bone[inside], wanted[0][inside], atol=1e-2)
 
 
 def test_moved_shifts_and_zooms():

@@ -20,7 +20,7 @@ from maskel_core.training import losses
 from maskel_core.training.checkpoint import WeightAverage, load_checkpoint
 from maskel_core.training.config import LossConfig, StageConfig, load_config, parse_config
 from maskel_core.training.export import export_run, largest_change
-from maskel_core.training.loop import learning_rate_share
+from maskel_core.training.loop import Readings, learning_rate_share
 from maskel_core.training.run import train
 from maskel_core.training.sources import batch_indices
 from maskel_core.training.stages import AutoencoderStage, GeneratorStage, cut
@@ -150,10 +150,10 @@ def test_a_step_that_overflows_changes_nothing_and_the_next_one_learns(store):
     stage, batch = make_stage(store), batch_of(store)
     spoilt = dataclasses.replace(batch, integrals=batch.integrals * float("inf"))
     generator, start = torch.Generator().manual_seed(0), stage.last_layer.detach().clone()
-    assert not np.isfinite(stage.step(spoilt, generator, 0.5, contextlib.nullcontext)["loss"])
+    assert not np.isfinite(float(stage.step(spoilt, generator, 0.5, contextlib.nullcontext)["loss"]))
     assert torch.equal(stage.last_layer, start)
     for _ in range(2):
-        assert np.isfinite(stage.step(batch, generator, 0.5, contextlib.nullcontext)["loss"])
+        assert np.isfinite(float(stage.step(batch, generator, 0.5, contextlib.nullcontext)["loss"]))
     assert not torch.equal(stage.last_layer, start)
 
 
@@ -392,3 +392,36 @@ def test_export_ships_what_was_trained(tmp_path, shards):
     assert "generator 3 steps" in card
     description = MaskelPipeline.from_pretrained(shipped).description
     assert description.startswith("Makes a whole-body X-ray")
+
+
+def test_squared_terms_are_least_for_the_mean_where_l1_is_least_for_the_median():
+    body = torch.ones(3, 1, 64, 64)
+    truth = torch.zeros(3, 2, 64, 64)
+    # A bone that is there in one of three: the median leaves it out.
+    truth[0, :, 20:24] = 1.0
+    share = torch.linspace(0, 1, 21)
+    found = []
+    for value in share:
+        answer = torch.zeros(3, 2, 64, 64)
+        answer[:, :, 20:24] = value.sqrt()
+        found.append(losses.picture_losses(answer, truth, body, 1.0))
+    best = {name: float(share[int(torch.stack([f[name] for f in found]).argmin())]) for name in found[0]}
+    assert best["l1"] == 0
+    assert best["integral_high_pass"] == pytest.approx(1 / 3, abs=0.03)
+    assert best["integral_slope"] == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_readings_are_the_steps_own_on_a_processor():
+    readings = Readings(torch.device("cpu"))
+    assert readings.exchange({"loss": torch.tensor(1.5), "norm": torch.tensor(2.0)}) == {
+        "loss": 1.5,
+        "norm": 2.0,
+    }
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_readings_come_a_step_later_on_a_gpu():
+    device = torch.device("cuda")
+    readings = Readings(device)
+    assert readings.exchange({"loss": torch.tensor(1.5, device=device)}) == {}
+    assert readings.exchange({"loss": torch.tensor(2.5, device=device)}) == {"loss": 1.5}

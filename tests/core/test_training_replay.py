@@ -45,6 +45,22 @@ def test_frames_are_those_of_the_store(samples, raw, size):
     assert torch.allclose(ours.integrals.mean((2, 3)), theirs.integrals.mean((2, 3)), rtol=0.01)
 
 
+def test_whole_pixels_are_not_resampled(samples):
+    packed = [pack(sample, 0.04, whole=True) for sample in samples]
+    raw = RawBatch(*(torch.stack([torch.as_tensor(p[i]) for p in packed]) for i in range(5)))
+    kept = [i for i in range(4) if int(raw.box[i, 2]) == SIZE]
+    assert kept, "no body of this set fills its frame"
+    moving = Augmentation(flip=0.0, shift=0.05, zoom=0.1, edge_noise=0.0, whole=1.0)
+    frames = frame_batch(raw, SIZE, moving, np.random.default_rng(4))
+    for i in kept:
+        true = set(raw.layers[i, 0].float().flatten().tolist())
+        found = frames.integrals[i, 0].flatten()
+        nearest = torch.tensor(sorted(true))
+        place = torch.searchsorted(nearest, found).clamp(1, len(nearest) - 1)
+        gap = torch.minimum((found - nearest[place]).abs(), (found - nearest[place - 1]).abs())
+        assert gap.max() < 2e-3
+
+
 def test_a_mirrored_frame_is_the_mirror_image(raw):
     plain = frame_batch(raw, SIZE, PLAIN, np.random.default_rng(0))
     always = Augmentation(flip=1.0, shift=0.0, zoom=0.0, edge_noise=0.0)
