@@ -21,7 +21,6 @@ def picture_losses(
     body: Tensor,
     bone_weight: float,
     blur_share: float = 0.02,
-    gamma: float = 0.5,
 ) -> dict[str, Tensor]:
     """Pixel and edge differences of normalised X-rays, averaged over the body.
 
@@ -31,30 +30,64 @@ def picture_losses(
         body: (B, 1, S, S), 0 outside to 1 inside.
         bone_weight: Weight of the bone layer; the soft layer has 1.
         blur_share: Standard deviation of the high-pass terms' blur, share of the width.
-        gamma: Exponent of the normalised domain.
 
     Returns:
         Scalars ``l1``, ``l2``, ``edge`` (L1 of the horizontal and vertical differences), ``high_pass`` (L1 of the maps
-        less their blur, the scale at which bones are told apart) and ``contrast`` (see `contrast_loss`); of the integrals
-        themselves ``integral_high_pass`` and ``integral_slope``, squared, as the report's correlations are: L1 is least for
-        the median, which leaves out what is less likely than not, squares for the mean.
+        less their blur, the scale at which bones are told apart) and ``contrast`` (see `contrast_loss`).
     """
-    weight = constant((bone_weight, 1.0), truth.device).view(1, 2, 1, 1) / (bone_weight + 1.0) * 2
-    area = distributed.mean(body.mean()).clamp_min(1e-3)
+    weight, area = _layer_weights(bone_weight, truth.device), _body_area(body)
     difference = prediction - truth
     across = difference[..., :, 1:] - difference[..., :, :-1]
     along = difference[..., 1:, :] - difference[..., :-1, :]
-    integral = prediction.clamp_min(0).pow(1 / gamma) - truth.clamp_min(0).pow(1 / gamma)
-    slopes = integral[..., :, 1:] - integral[..., :, :-1], integral[..., 1:, :] - integral[..., :-1, :]
     return {
         "l1": (difference.abs() * weight).mean() / area,
         "l2": (difference.square() * weight).mean() / area,
         "edge": ((across.abs() * weight).mean() + (along.abs() * weight).mean()) / area,
         "high_pass": ((difference - blur(difference, blur_share)).abs() * weight).mean() / area,
         "contrast": (contrast_loss(prediction, truth) * weight).mean() / area,
-        "integral_high_pass": ((integral - blur(integral, blur_share)).square() * weight).mean() / area,
+    }
+
+
+def integral_losses(
+    prediction: Tensor,
+    truth: Tensor,
+    body: Tensor,
+    bone_weight: float,
+    blur_share: float = 0.02,
+    gamma: float = 0.5,
+) -> dict[str, Tensor]:
+    """Squared differences of the line integrals themselves, as the report's correlations weigh them.
+
+    L1 is least for the median, which leaves out what is less likely than not, squares for the mean.
+
+    Args:
+        prediction: As those of `picture_losses`, with what follows.
+        truth: Same shape.
+        body: (B, 1, S, S), 0 outside to 1 inside.
+        bone_weight: Weight of the bone layer; the soft layer has 1.
+        blur_share: Standard deviation of the blur, share of the width.
+        gamma: Exponent of the normalised domain.
+
+    Returns:
+        Scalars ``integral_high_pass`` (of the maps less their blur) and ``integral_slope`` (of differences of neighbours).
+    """
+    weight, area = _layer_weights(bone_weight, truth.device), _body_area(body)
+    difference = prediction.clamp_min(0).pow(1 / gamma) - truth.clamp_min(0).pow(1 / gamma)
+    slopes = difference.diff(dim=3), difference.diff(dim=2)
+    return {
+        "integral_high_pass": ((difference - blur(difference, blur_share)).square() * weight).mean() / area,
         "integral_slope": torch.stack([(s.square() * weight).mean() for s in slopes]).sum() / area,
     }
+
+
+def _layer_weights(bone: float, device: torch.device) -> Tensor:
+    """(1, 2, 1, 1), mean 1: the bone layer counts ``bone`` times the soft one."""
+    return constant((bone, 1.0), device).view(1, 2, 1, 1) / (bone + 1.0) * 2
+
+
+def _body_area(body: Tensor) -> Tensor:
+    """Share of the whole batch's pixels that lie in bodies (B, 1, S, S), at least a thousandth."""
+    return distributed.mean(body.mean()).clamp_min(1e-3)
 
 
 def blur(maps: Tensor, share: float = 0.02) -> Tensor:
@@ -140,7 +173,7 @@ def spread_loss(spread: Tensor, prediction: Tensor, truth: Tensor, body: Tensor)
         body: (B, 1, S, S).
     """
     error = (prediction.detach() - truth).abs()
-    return ((spread - error).square() * body).mean() / distributed.mean(body.mean()).clamp_min(1e-3)
+    return ((spread - error).square() * body).mean() / _body_area(body)
 
 
 def feature_loss(prediction: list[Tensor], truth: list[Tensor]) -> Tensor:

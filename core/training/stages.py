@@ -209,13 +209,16 @@ class GeneratorStage:
         """The weighted picture terms and each of them; ``pixels`` of this picture make one of the base's."""
         weights = self.weights
         # A window is a part of its frame, whose 2 % the report measures by.
-        gamma = self.scaling.gamma
-        found = terms.picture_losses(xray, truth, mask, weights.bone_weight, 0.02 * pixels, gamma)
+        shared = xray, truth, mask, weights.bone_weight, 0.02 * pixels
+        found = terms.picture_losses(*shared)
         # Differences between neighbours shrink with the pixels.
         found["edge"], found["contrast"] = found["edge"] * pixels, found["contrast"] * pixels
-        found["integral_slope"] = found["integral_slope"] * pixels**2
-        names = ["l1", "l2", "edge", "high_pass", "integral_high_pass", "integral_slope"]
-        names += ["contrast"] if playing else []
+        names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if playing else [])
+        if weights.integral_high_pass or weights.integral_slope:
+            squared = terms.integral_losses(*shared, self.scaling.gamma)
+            squared["integral_slope"] = squared["integral_slope"] * pixels**2
+            found |= squared
+            names += squared
         return torch.stack([getattr(weights, name) * found[name] for name in names]).sum(), found
 
     def step(self, batch: Batch, generator: torch.Generator, progress: float, autocast: Any) -> Figures:
