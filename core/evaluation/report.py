@@ -90,6 +90,12 @@ def report_text(report: dict[str, Any]) -> str:
         parts.append(
             f"## Plain bodies\n\nNatural bodies in {' or '.join(report['plain']['poses'])}, bare.\n\n{_plain(report)}"
         )
+    if found := report["bare"]:
+        rows = {"all": found["all"], **found["by_view"]}
+        parts.append(
+            "## Bare bodies\n\nAny pose and form, nothing worn: what the outline says without cloth over it.\n\n"
+            + markdown_table(rows, "Bare bodies")
+        )
     if report["robustness"]:
         parts.append(f"## Robustness\n\n{_robustness(report['robustness'])}")
     if report["mirror"]:

@@ -57,7 +57,7 @@ def evaluate(
 
     Returns:
         The report as written to report.json. Keys: ``model``, ``samples``, ``bodies``, ``training_samples``, ``scales``,
-        ``features``, ``aims``, ``all`` and ``front`` (by answer), ``plain``, ``robustness``, ``mirror``, ``storage``,
+        ``features``, ``aims``, ``all`` and ``front`` (by answer), ``plain``, ``bare``, ``robustness``, ``mirror``, ``storage``,
         and ``by_KEY`` of `GROUPS` (of the model); what was not measured is empty.
 
     Raises:
@@ -109,6 +109,7 @@ def evaluate(
         "front": {name: {**summarise(r), **distance_of(r)} for name, r in _frontal(records).items()},
         **{f"by_{key}": split_by(mine, key) for key in GROUPS},
         "plain": _plain(mine),
+        "bare": _bare(mine),
         "robustness": {},
         "mirror": mirror.figures(),
         "storage": storage,
@@ -161,6 +162,12 @@ def _plain(records: list[Record]) -> dict[str, Any]:
         "by_view": split_by(rows, "view"),
         "by_camera": split_by(rows, "camera"),
     }
+
+
+def _bare(records: list[Record]) -> dict[str, Any]:
+    """The figures of bodies that wear nothing, in any pose: all of them and by view; empty when there are none."""
+    rows = [record for record in records if record["clothing"] == "bare"]
+    return {"all": summarise(rows), "by_view": split_by(rows, "view")} if rows else {}
 
 
 def _seed(store: SampleStore) -> int:

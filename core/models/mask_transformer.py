@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
 from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.devices import constant
+from maskel_core.models.areas import Area, put_area, take_area
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.decoder import MaskPyramid, XrayDecoder
 from maskel_core.models.joint_head import JointHead, JointMaps
@@ -150,7 +151,8 @@ class MaskTransformer(ConfiguredModel):
         joints: bool = True,
         generator: torch.Generator | None = None,
         view: Tensor | None = None,
-        window: tuple[int, int, int] | None = None,
+        window: Area | None = None,
+        area: Area | None = None,
     ) -> XrayPrediction:
         """Mask to X-ray.
 
@@ -159,8 +161,9 @@ class MaskTransformer(ConfiguredModel):
             joints: Also run the joint head.
             generator: Not used.
             view: int64 (B,), numbers of `VIEWS`; None = unknown.
-            window: Top, left and side, multiples of 4 pixels of ``sample_size``: the answer is then the coarse one, and
-                beside it this part of the fine one, which for training costs a fraction of the whole.
+            window: The answer is the coarse one, and beside it this part of the fine one, which for training costs a fraction
+                of the whole.
+            area: The fine answer is made only here and is 0 elsewhere, see `area_of`; a mask of ``base_size`` has none.
         """
         size = mask.shape[-1]
         if size not in (self.config.base_size, self.config.sample_size):
@@ -191,22 +194,30 @@ class MaskTransformer(ConfiguredModel):
             return features + self.heat_back((found.heat * HEAT_GAIN).to(features.dtype))
 
         xray, states = self.decoder(start, self.pyramid(seen), base, tap)
+
+        def settle(maps: Tensor) -> Tensor:
+            return restore(F.softplus(maps.float(), beta=8.0))
+
+        def restore(maps: Tensor) -> Tensor:
+            return maps if turned is None else turn(maps, turned)
+
         part: Tensor | None = None
-        if fine:
-            assert self.fine is not None
-            if window is None:
-                xray = self.fine(states[-1], xray, mask)
-            else:
-                size = self.config.base_size
-                cut = [take_window(maps, window, mask.shape[-1], turned) for maps in (states[-1], xray, mask)]
-                part = F.softplus(self.fine(*cut).float(), beta=8.0)
+        cut = (window or area) if fine else None
+        if self.fine is not None and cut is not None:
+            part = settle(
+                self.fine(*(take_area(maps, cut, size, turned) for maps in (states[-1], xray, mask)))
+            )
+        elif self.fine is not None and fine:
+            xray = self.fine(states[-1], xray, mask)
+        if part is not None and cut is not None and window is None:
+            xray, part = put_area(part, cut, size), None
+        else:
+            xray = settle(xray)
         # The spread learns from the trunk's features without changing them.
         spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0).contiguous()
-        spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
-        xray = F.softplus(xray.float(), beta=8.0)
+        shape = xray.shape[2:]
+        spread = restore(F.interpolate(spread, size=shape, mode="bilinear", align_corners=False))
         if turned is not None:
-            xray, spread = turn(xray, turned), turn(spread, turned)
-            part = None if part is None else turn(part, turned)
             found = None if found is None else turn_joints(found, turned)
         found = found if joints else None
         return XrayPrediction(xray, joints=found, spread=spread, window=part)
@@ -234,26 +245,6 @@ def turn(maps: Tensor, turned: Tensor) -> Tensor:
     return torch.where(turned[:, None, None, None], maps.flip(3), maps)
 
 
-def take_window(
-    maps: Tensor, window: tuple[int, int, int], finest: int, turned: Tensor | None = None
-) -> Tensor:
-    """A square of each of (B, C, S, S), in mirrored maps the mirrored square.
-
-    Args:
-        maps: Maps of ``finest`` pixels per side, or a half or a quarter of it.
-        window: Top, left and side in pixels of the finest.
-        finest: Pixels per side of the finest maps.
-        turned: bool (B,), which maps are mirrored; None = none.
-    """
-    size = maps.shape[-1]
-    top, left, side = (value * size // finest for value in window)
-    plain = maps[..., top : top + side, left : left + side]
-    if turned is None:
-        return plain
-    mirrored = maps[..., top : top + side, size - left - side : size - left]
-    return torch.where(turned[:, None, None, None], mirrored, plain)
-
-
 def turn_joints(maps: JointMaps, turned: Tensor) -> JointMaps:
     """Joint maps of the mirrored picture where bool (B,) is True: left and right change places as well."""
     count = maps.heat.shape[1]
@@ -273,4 +264,4 @@ def turn_order(heat: Tensor, order: Tensor, turned: Tensor) -> Tensor:
     return torch.where(turned[:, None, None, None], heat.index_select(1, order).flip(3), heat)
 
 
-__all__ = ["FineDetail", "MaskTransformer", "asymmetry", "take_window", "turn", "turn_joints"]
+__all__ = ["FineDetail", "MaskTransformer", "asymmetry", "turn", "turn_joints"]

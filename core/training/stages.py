@@ -21,7 +21,7 @@ from maskel_core.models import (
     VQMaskedAutoencoder,
     XrayPrediction,
 )
-from maskel_core.models.mask_transformer import take_window
+from maskel_core.models.areas import Area, take_area
 from maskel_core.training import losses as terms
 from maskel_core.training.config import LossConfig, StageConfig
 from maskel_core.training.distributed import count, descend, own_generator, own_rows
@@ -30,9 +30,6 @@ from torch import Tensor, nn
 
 Figures = dict[str, Tensor]
 """Scalars without gradient by name: the loss, its terms, the gradient's norm; on the device, which is not waited for."""
-
-Window = tuple[int, int, int]
-"""Top, left and side in pixels."""
 
 ADAPT_EVERY = 16
 """Steps between two measurements of the adaptive adversarial weight, which costs a second backward pass."""
@@ -187,21 +184,21 @@ class GeneratorStage:
             return self.model.out.weight
         return self.model.decoder.out.weight
 
-    def _make(self, batch: Batch, window: Window | None, generator: torch.Generator) -> XrayPrediction:
+    def _make(self, batch: Batch, window: Area | None, generator: torch.Generator) -> XrayPrediction:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
         drawn = own_rows(torch.rand(len(batch.mask) * count(), generator=generator))
         told = send(drawn, batch.view.device) < self.view_share
         return self.model(batch.mask, view=batch.view * told, window=window)
 
-    def _choose_window(self, size: int, generator: torch.Generator) -> Window | None:
+    def _choose_window(self, size: int, generator: torch.Generator) -> Area | None:
         """As many pixels of a finer frame as the base has; columns near the middle, where bodies are."""
         base = int(getattr(self.model.config, "base_size", size))
         if size <= base:
             return None
         top, first, second = torch.rand(3, generator=generator).tolist()
         room = (size - base) // 4
-        return round(top * room) * 4, round((first + second) / 2 * room) * 4, base
+        return round(top * room) * 4, round((first + second) / 2 * room) * 4, base, base
 
     def _judge(
         self, xray: Tensor, truth: Tensor, mask: Tensor, playing: bool, pixels: float
@@ -231,8 +228,8 @@ class GeneratorStage:
         part: tuple[Tensor, Tensor, Tensor] | None = None
         if window is not None and made.window is not None:
             finest = batch.mask.shape[-1]
-            mask = take_window(batch.mask, window, finest)
-            true = take_window(true_xray(batch, self.scaling), window, finest)
+            mask = take_area(batch.mask, window, finest)
+            true = take_area(true_xray(batch, self.scaling), window, finest)
             fine_xray = cut(made.window, mask, self.scaling.gamma)
             part = fine_xray, fill_unknown(true, fine_xray, batch.known_layers), mask
             batch = halved(batch)

@@ -138,6 +138,7 @@ def test_report(measured):
     assert report["storage"]["largest"] < 1e-5
     assert report["storage"]["samples"] == 3
     assert report["plain"]["by_camera"]["orthographic"]["samples"] == 3
+    assert report["bare"]["all"]["samples"] == 3
     assert report["robustness"] == {}
 
 

@@ -98,7 +98,7 @@ def test_a_fall_is_told(run):
 
 def test_the_table_marks_what_falls(run):
     report = {"model": "m", "samples": 1, "bodies": 1, "aims": [], "all": {}, "front": {}, "features": {}}
-    report |= {key: {} for key in ("plain", "mirror", "storage")}
+    report |= {key: {} for key in ("plain", "bare", "mirror", "storage")}
     report |= {f"by_{key}": {} for key in ("view", "age", "pose", "clothing", "form", "camera")}
     families = {"hair": {"samples": 2, "change": {"bone_dice": -0.2, "bone_ssim": -0.1, "joint_median": 0.3}}}
     text = report_text({**report, "robustness": {"limit": 0.15, "families": families}})

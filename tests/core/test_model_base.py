@@ -10,6 +10,7 @@ import torch
 from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, MaskTransformer
+from maskel_core.models.areas import area_of
 from maskel_core.models.joint_head import read_heat, read_peak
 from maskel_core.models.mask_transformer import FineDetail, asymmetry
 from maskel_core.models.store import export_model, load_model
@@ -195,7 +196,7 @@ def test_pipeline_gives_view_and_uncertainty(model, store):
 def test_a_window_is_that_part_of_the_whole(model, store):
     mask = masks(store, 128)
     mask[1] = mask[1].flip(2)
-    window = (24, 36, 64)
+    window = (24, 36, 64, 64)
     with torch.inference_mode():
         whole, coarse = model(mask).xray, model(torch.nn.functional.avg_pool2d(mask, 2)).xray
         part = model(mask, window=window)
@@ -207,3 +208,27 @@ def test_a_window_is_that_part_of_the_whole(model, store):
     assert torch.allclose(inner, whole[..., 32:80, 44:92], atol=1e-5)
     assert torch.allclose(part.xray, coarse, atol=1e-5)
     assert part.spread.shape == part.xray.shape
+
+
+def test_detail_is_made_where_the_bodies_are_and_is_that_of_the_whole(model, store):
+    mask = masks(store, 128)
+    mask[1] = mask[1].flip(2)
+    top, left, height, width = area = area_of(mask)
+    assert height * width < mask[0].numel()
+    with torch.inference_mode():
+        whole, part = model(mask), model(mask, area=area)
+    shown = mask.expand_as(whole.xray) > 0
+    assert torch.allclose(part.xray[shown], whole.xray[shown], atol=1e-5)
+    assert torch.allclose(part.spread, whole.spread)
+    assert part.window is None
+    outside = torch.ones(128, 128, dtype=torch.bool)
+    outside[top : top + height, left : left + width] = False
+    assert (part.xray[..., outside] == 0).all()
+
+
+def test_the_area_holds_every_body_and_the_reach_of_the_convolutions():
+    mask = torch.zeros(2, 1, 64, 64)
+    assert area_of(mask) is None
+    mask[0, 0, 20, 30] = 0.01
+    mask[1, 0, 41, 62] = 1
+    assert area_of(mask) == (12, 20, 40, 44)
