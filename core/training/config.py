@@ -36,6 +36,7 @@ class StageConfig:
         fine_start: Share of the stage after which a model of two sizes trains at the finer one.
         warm_start: Model to start from: a folder, or the name of one that ships; weights of the same name and shape
             are taken over. Empty = fresh weights.
+        trains: What the names of the parameters that learn begin with; the others stay as they are. Empty = all learn.
     """
 
     batch: int = 8
@@ -50,6 +51,7 @@ class StageConfig:
     ema: float = 0.998
     fine_start: float = 0.6
     warm_start: str = ""
+    trains: tuple[str, ...] = ()
 
 
 @dataclass

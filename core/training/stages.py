@@ -36,7 +36,24 @@ ADAPT_EVERY = 16
 
 
 def make_optimizer(model: nn.Module, config: StageConfig, rate: float = 1.0) -> torch.optim.Optimizer:
-    """The optimiser that the configuration names; weight decay on matrices and kernels only."""
+    """The optimiser that the configuration names; weight decay on matrices and kernels only.
+
+    What the configuration does not train is frozen.
+
+    Raises:
+        MaskelError: ``bad_config`` where it trains what the model has not.
+    """
+    if config.trains:
+        names = [name for name, _ in model.named_parameters()]
+        if unknown := [start for start in config.trains if not any(name.startswith(start) for name in names)]:
+            raise MaskelError(
+                "bad_config",
+                f"The model has no parameters whose names begin with {unknown[0]!r}, which trains names.",
+                f"They begin with {', '.join(sorted({name.split('.')[0] for name in names}))}.",
+            )
+        for name, parameter in model.named_parameters():
+            if not name.startswith(config.trains):
+                parameter.requires_grad_(False)
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if config.optimizer == "muon":
         hidden = [
@@ -172,7 +189,7 @@ class GeneratorStage:
         self.modules: dict[str, nn.Module] = {"model": model}
         if discriminator is not None:
             self.optimizers["discriminator_optimizer"] = make_optimizer(
-                discriminator, dataclasses.replace(config, optimizer="adamw"), weights.discriminator_rate
+                discriminator, dataclasses.replace(config, optimizer="adamw", trains=()), weights.discriminator_rate
             )
             self.modules["discriminator"] = discriminator
         self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}

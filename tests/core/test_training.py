@@ -59,10 +59,10 @@ def batch_of(store: SampleStore, count: int = 4) -> Batch:
     return store.batch(range(count), 64, 0.04)
 
 
-def make_stage(store: SampleStore, **weights) -> GeneratorStage:
+def make_stage(store: SampleStore, trains: tuple[str, ...] = (), **weights) -> GeneratorStage:
     torch.manual_seed(0)
     bone, soft = store.scales()
-    config = StageConfig(learning_rate=2e-3)
+    config = StageConfig(learning_rate=2e-3, trains=trains)
     return GeneratorStage(
         TINY.make_generator(bone_scale=bone, soft_scale=soft),
         TINY.make_autoencoder(),
@@ -94,6 +94,21 @@ def test_every_parameter_of_stage_2_gets_a_gradient(store):
     assert unused == []
     assert all(p.grad is not None and p.grad.any() for p in stage.discriminator.parameters())
     assert all(p.grad is None for p in stage.autoencoder.parameters())
+
+
+def test_what_is_not_trained_stays_and_the_rest_learns(store):
+    stage = make_stage(store, trains=("decoder.out", "decoder.head"))
+    before = {name: p.detach().clone() for name, p in stage.model.named_parameters()}
+    for _ in range(2):
+        stage.step(batch_of(store), torch.Generator().manual_seed(0), 1.0, contextlib.nullcontext)
+    changed = {name for name, p in stage.model.named_parameters() if not torch.equal(p, before[name])}
+    # A codebook follows its codes without gradients.
+    changed -= {"quantizer.codebook"}
+    assert changed == {name for name in before if name.startswith(("decoder.out", "decoder.head"))}
+    assert all(p.grad is not None and p.grad.any() for p in stage.discriminator.parameters())
+    with pytest.raises(MaskelError, match=r"'decoder\.tail'") as caught:
+        make_stage(store, trains=("decoder.out", "decoder.tail"))
+    assert caught.value.code == "bad_config"
 
 
 def test_every_parameter_of_stage_1_gets_a_gradient(store):
