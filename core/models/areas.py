@@ -11,6 +11,9 @@ Area = tuple[int, int, int, int]
 REACH = 8
 """Pixels of the finest frame over which the finest answer is made: three convolutions and an enlargement, all at its half."""
 
+BANDS = 4
+"""Bands of a frame in `areas_of`: more would save less than the rows cost that are made twice."""
+
 
 def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = None) -> Tensor:
     """The same part of each of (B, C, S, S), in mirrored maps the mirrored part.
@@ -30,31 +33,27 @@ def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = Non
     return torch.where(turned[:, None, None, None], mirrored, plain)
 
 
-def put_area(part: Tensor, area: Area, size: int) -> Tensor:
-    """(B, C, height, width) in its place of (B, C, size, size), 0 elsewhere."""
+def grown(area: Area, size: int) -> Area:
+    """The area and `REACH` pixels round it, as far as a frame of ``size`` pixels goes."""
     top, left, height, width = area
-    whole = part.new_zeros((*part.shape[:2], size, size))
-    whole[..., top : top + height, left : left + width] = part
-    return whole
+    first, start = max(top - REACH, 0), max(left - REACH, 0)
+    last, end = min(top + height + REACH, size), min(left + width + REACH, size)
+    return first, start, last - first, end - start
 
 
-def area_of(masks: Tensor) -> Area | None:
-    """The area outside which no mask has a pixel, wide enough that inside the masks the answers are those of whole frames.
+def areas_of(masks: Tensor) -> list[Area]:
+    """Areas that hold every pixel of the masks, one a band of the frame, since where arms reach out legs do not.
 
     Args:
-        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of 4.
-
-    Returns:
-        None where all masks are empty.
+        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of 4 times `BANDS`; empty bands have no area.
     """
     size = masks.shape[-1]
-    seen = (masks > 0).any(dim=0)[0]
-    spans = []
-    for axis in (1, 0):
-        where = seen.any(dim=axis).nonzero()
-        if not len(where):
-            return None
-        first, last = max(int(where[0]) - REACH, 0), min(int(where[-1]) + 1 + REACH, size)
-        spans.append((first // 4 * 4, -(-last // 4) * 4))
-    (top, bottom), (left, right) = spans
-    return top, left, bottom - top, right - left
+    seen = (masks > 0).any(dim=0)[0].view(BANDS, size // BANDS, size)
+    areas: list[Area] = []
+    for top, band in zip(range(0, size, size // BANDS), seen, strict=True):
+        rows, columns = (band.any(dim=axis).nonzero() for axis in (1, 0))
+        if len(rows):
+            first, last = int(rows[0]) // 4 * 4, -(-(int(rows[-1]) + 1) // 4) * 4
+            left, right = int(columns[0]) // 4 * 4, -(-(int(columns[-1]) + 1) // 4) * 4
+            areas.append((top + first, left, last - first, right - left))
+    return areas

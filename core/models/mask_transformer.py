@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
 from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.devices import constant
-from maskel_core.models.areas import Area, put_area, take_area
+from maskel_core.models.areas import Area, grown, take_area
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.decoder import MaskPyramid, XrayDecoder
 from maskel_core.models.joint_head import JointHead, JointMaps
@@ -152,7 +154,7 @@ class MaskTransformer(ConfiguredModel):
         generator: torch.Generator | None = None,
         view: Tensor | None = None,
         window: Area | None = None,
-        area: Area | None = None,
+        areas: Sequence[Area] | None = None,
     ) -> XrayPrediction:
         """Mask to X-ray.
 
@@ -163,7 +165,7 @@ class MaskTransformer(ConfiguredModel):
             view: int64 (B,), numbers of `VIEWS`; None = unknown.
             window: The answer is the coarse one, and beside it this part of the fine one, which for training costs a fraction
                 of the whole.
-            area: The fine answer is made only here and is 0 elsewhere, see `area_of`; a mask of ``base_size`` has none.
+            areas: The fine answer is made only here and is 0 elsewhere, see `areas_of`; a mask of ``base_size`` has none.
         """
         size = mask.shape[-1]
         if size not in (self.config.base_size, self.config.sample_size):
@@ -195,32 +197,40 @@ class MaskTransformer(ConfiguredModel):
 
         xray, states = self.decoder(start, self.pyramid(seen), base, tap)
 
-        def settle(maps: Tensor) -> Tensor:
-            return restore(F.softplus(maps.float(), beta=8.0))
-
-        def restore(maps: Tensor) -> Tensor:
-            return maps if turned is None else turn(maps, turned)
-
+        maps = states[-1], xray, mask
         part: Tensor | None = None
-        cut = (window or area) if fine else None
-        if self.fine is not None and cut is not None:
-            part = settle(
-                self.fine(*(take_area(maps, cut, size, turned) for maps in (states[-1], xray, mask)))
-            )
-        elif self.fine is not None and fine:
-            xray = self.fine(states[-1], xray, mask)
-        if part is not None and cut is not None and window is None:
-            xray, part = put_area(part, cut, size), None
+        if fine and window is not None:
+            part, xray = self._part(maps, window, turned), settled(xray, turned)
+        elif fine and areas is not None:
+            xray = self._parts(maps, areas, turned)
         else:
-            xray = settle(xray)
+            xray = settled(self.fine(*maps) if self.fine is not None and fine else xray, turned)
         # The spread learns from the trunk's features without changing them.
         spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0).contiguous()
-        shape = xray.shape[2:]
-        spread = restore(F.interpolate(spread, size=shape, mode="bilinear", align_corners=False))
+        spread = F.interpolate(spread, size=xray.shape[2:], mode="bilinear", align_corners=False)
         if turned is not None:
+            spread = turn(spread, turned)
             found = None if found is None else turn_joints(found, turned)
         found = found if joints else None
         return XrayPrediction(xray, joints=found, spread=spread, window=part)
+
+    def _part(self, maps: tuple[Tensor, Tensor, Tensor], area: Area, turned: Tensor | None) -> Tensor:
+        """An area of the finest answer, from the finest features, the coarse picture and the mask."""
+        assert self.fine is not None
+        cuts = (take_area(it, area, maps[2].shape[-1], turned) for it in maps)
+        return settled(self.fine(*cuts), turned)
+
+    def _parts(
+        self, maps: tuple[Tensor, Tensor, Tensor], areas: Sequence[Area], turned: Tensor | None
+    ) -> Tensor:
+        """The finest answer in some areas and 0 elsewhere."""
+        whole = torch.zeros_like(maps[2]).repeat(1, 2, 1, 1)
+        for area in areas:
+            top, left, height, width = area
+            wide = grown(area, whole.shape[-1])
+            made = self._part(maps, wide, turned)[..., top - wide[0] :, left - wide[1] :]
+            whole[..., top : top + height, left : left + width] = made[..., :height, :width]
+        return whole
 
 
 def asymmetry(mask: Tensor) -> Tensor:
@@ -238,6 +248,12 @@ def asymmetry(mask: Tensor) -> Tensor:
     mass = profile.sum(dim=1, keepdim=True).clamp_min(1e-9)
     centre = (profile * place).sum(dim=1, keepdim=True) / mass
     return (profile * (place - centre).pow(3)).sum(dim=1) / mass[:, 0]
+
+
+def settled(xray: Tensor, turned: Tensor | None) -> Tensor:
+    """What the convolutions made, (B, C, H, W), as the answer: above 0, and turned back where the mask was turned."""
+    xray = F.softplus(xray.float(), beta=8.0)
+    return xray if turned is None else turn(xray, turned)
 
 
 def turn(maps: Tensor, turned: Tensor) -> Tensor:

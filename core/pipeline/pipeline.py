@@ -13,7 +13,7 @@ import torch
 from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
 from maskel_core.errors import MaskelError
 from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMaskedAutoencoder
-from maskel_core.models.areas import area_of
+from maskel_core.models.areas import areas_of
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
@@ -271,7 +271,7 @@ class MaskelPipeline:
             views = [MIRRORED_VIEWS[v] if p.turned else v for v, p in zip(views, prepared, strict=True)]
             told["view"] = torch.tensor(views, device=self.device)
             # Where no body is, detail is wasted time: a standing body fills a third of its frame.
-            told["area"] = area_of(masks)
+            told["areas"] = areas_of(masks)
         with autocast(self.device, self.precision):
             # The joints are part of what tells how familiar a mask is.
             joints = self._familiarity is not None or any(request.joints for request in requests)

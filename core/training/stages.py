@@ -189,7 +189,9 @@ class GeneratorStage:
         self.modules: dict[str, nn.Module] = {"model": model}
         if discriminator is not None:
             self.optimizers["discriminator_optimizer"] = make_optimizer(
-                discriminator, dataclasses.replace(config, optimizer="adamw", trains=()), weights.discriminator_rate
+                discriminator,
+                dataclasses.replace(config, optimizer="adamw", trains=()),
+                weights.discriminator_rate,
             )
             self.modules["discriminator"] = discriminator
         self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}

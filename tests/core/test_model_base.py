@@ -10,7 +10,7 @@ import torch
 from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, MaskTransformer
-from maskel_core.models.areas import area_of
+from maskel_core.models.areas import areas_of, grown
 from maskel_core.models.joint_head import read_heat, read_peak
 from maskel_core.models.mask_transformer import FineDetail, asymmetry
 from maskel_core.models.store import export_model, load_model
@@ -213,22 +213,26 @@ def test_a_window_is_that_part_of_the_whole(model, store):
 def test_detail_is_made_where_the_bodies_are_and_is_that_of_the_whole(model, store):
     mask = masks(store, 128)
     mask[1] = mask[1].flip(2)
-    top, left, height, width = area = area_of(mask)
-    assert height * width < mask[0].numel()
+    areas = areas_of(mask)
+    assert sum(height * width for _, _, height, width in areas) < mask[0].numel()
     with torch.inference_mode():
-        whole, part = model(mask), model(mask, area=area)
+        whole, parts = model(mask), model(mask, areas=areas)
     shown = mask.expand_as(whole.xray) > 0
-    assert torch.allclose(part.xray[shown], whole.xray[shown], atol=1e-5)
-    assert torch.allclose(part.spread, whole.spread)
-    assert part.window is None
+    assert torch.allclose(parts.xray[shown], whole.xray[shown], atol=1e-5)
+    assert torch.allclose(parts.spread, whole.spread)
+    assert parts.window is None
     outside = torch.ones(128, 128, dtype=torch.bool)
-    outside[top : top + height, left : left + width] = False
-    assert (part.xray[..., outside] == 0).all()
+    for top, left, height, width in areas:
+        outside[top : top + height, left : left + width] = False
+    assert (parts.xray[..., outside] == 0).all()
 
 
-def test_the_area_holds_every_body_and_the_reach_of_the_convolutions():
+def test_areas_hold_every_pixel_of_every_mask_and_empty_bands_have_none():
     mask = torch.zeros(2, 1, 64, 64)
-    assert area_of(mask) is None
+    assert areas_of(mask) == []
     mask[0, 0, 20, 30] = 0.01
-    mask[1, 0, 41, 62] = 1
-    assert area_of(mask) == (12, 20, 40, 44)
+    mask[1, 0, 41, 63] = 1
+    mask[1, 0, 47, 1] = 1
+    assert areas_of(mask) == [(20, 28, 4, 4), (40, 0, 8, 64)]
+    assert grown((20, 28, 4, 4), 64) == (12, 20, 20, 20)
+    assert grown((40, 0, 20, 64), 64) == (32, 0, 32, 64)
