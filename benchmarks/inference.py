@@ -3,8 +3,9 @@
     python benchmarks/inference.py [--model DIR | --random maskel-base] [--threads 2] [--runs 20]
 
 The peers have random weights, which take as long as trained ones: the plain U-Net; ``maskel-256``, the paper's encoder with
-this project's decoder; and the model of arXiv 2404.09000 at the size of its code (see `paper_model`). All take turns. First
-picture and memory are those of fresh ``maskel xray`` processes, one a size. Writes docs/measurements/inference.json.
+this project's decoder; and the model of arXiv 2404.09000 at the size of its code (see `paper_model`). All take turns; ours
+also with a figure whose arms are stretched out, of which less can be left out. First picture and memory are those of fresh
+``maskel xray`` processes, one a size. Writes docs/measurements/inference.json.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ import report
 LIMITS_S = {256: 0.12, 512: 0.35, 1024: 1.0}
 FIRST_LIMIT_S = 5.0
 MEMORY_LIMIT_MIB = 1.2 * 1024
+
+ARMS_OUT = "arms out"
+"""Row of our model's time for a figure that fills its frame both ways."""
 
 FRESH = """
 import os, sys
@@ -97,13 +101,16 @@ def measure(folder: Path | None, options: argparse.Namespace) -> dict:
         works = {
             name: lambda pipe=pipe, mask=mask: encode_png(pipe(mask).image) for name, pipe in pipes.items()
         }
+        reaching = report.figure(size, arms_out=True)
+        works[ARMS_OUT] = lambda mask=reaching: encode_png(ours(mask).image)
         times = report.interleaved(works, options.runs, warm=2)
         middle = {name: statistics.median(seconds) for name, seconds in times.items()}
         row = {name: report.summary(seconds) for name, seconds in times.items()}
         for name in peers:
             row[f"times faster than {name}"] = round(middle[name] / middle[ours.model_id], 2)
         limit = LIMITS_S.get(size)
-        sizes[size] = {**row, "limit_s": limit, "met": limit is None or middle[ours.model_id] <= limit}
+        slower = max(middle[ours.model_id], middle[ARMS_OUT])
+        sizes[size] = {**row, "limit_s": limit, "met": limit is None or slower <= limit}
     return {
         "model": ours.model_id,
         "device": str(ours.device),

@@ -68,8 +68,8 @@ def summary(seconds: Sequence[float], digits: int = 5) -> dict[str, Any]:
     }
 
 
-def figure(size: int) -> np.ndarray:
-    """A standing figure, arms at the sides: uint8 (size, size), 255 = body."""
+def figure(size: int, arms_out: bool = False) -> np.ndarray:
+    """A standing figure, arms at the sides or stretched out: uint8 (size, size), 255 = body."""
     from PIL import Image, ImageDraw
 
     image = Image.new("L", (size * 4, size * 4))
@@ -87,7 +87,12 @@ def figure(size: int) -> np.ndarray:
     limb([(50, 16), (50, 24)], 5)
     limb([(50, 28), (50, 44)], 17)
     for side in (-1, 1):
-        limb([(50 + side * 8, 25), (50 + side * 13, 40), (50 + side * 15, 54)], 4.5)
+        hand = (
+            [(50 + side * 25, 26), (50 + side * 43, 26)]
+            if arms_out
+            else [(50 + side * 13, 40), (50 + side * 15, 54)]
+        )
+        limb([(50 + side * 8, 25), *hand], 4.5)
         limb([(50 + side * 4, 47), (50 + side * 5, 70), (50 + side * 6, 92)], 7)
     return np.array(image.resize((size, size), Image.Resampling.BOX))
 
