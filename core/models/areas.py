@@ -34,11 +34,11 @@ def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = Non
 
 
 def grown(area: Area, size: int) -> Area:
-    """The area and `REACH` pixels round it, as far as a frame of ``size`` pixels goes."""
+    """The area with `REACH` pixels on each side, moved as far as it must be to lie in a frame of ``size`` pixels."""
     top, left, height, width = area
-    first, start = max(top - REACH, 0), max(left - REACH, 0)
-    last, end = min(top + height + REACH, size), min(left + width + REACH, size)
-    return first, start, last - first, end - start
+    high, wide = min(height + 2 * REACH, size), min(width + 2 * REACH, size)
+    first, start = (min(max(at - REACH, 0), size - side) for at, side in ((top, high), (left, wide)))
+    return first, start, high, wide
 
 
 def areas_of(masks: Tensor) -> list[Area]:

@@ -30,7 +30,7 @@ class FineDetail(nn.Module):
     The coarse picture is enlarged and what the convolutions find is added, so that it starts as plain enlargement.
 
     Args:
-        channels_in: Channels of the decoder's finest level, at a quarter of the full size.
+        channels_in: Channels of the decoder's finest level, at a half or a quarter of the full size.
         channels: Channels of the convolutions, which run at half the full size.
     """
 
@@ -44,8 +44,10 @@ class FineDetail(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, coarse: Tensor, mask: Tensor) -> Tensor:
-        """Features (B, C, S/4, S/4), picture (B, 2, S/2, S/2), mask (B, 1, S, S) to a picture (B, 2, S, S)."""
-        x = F.interpolate(self.narrow(features), scale_factor=2.0, mode="nearest")
+        """Features (B, C, S/4, S/4) or of twice the size, picture (B, 2, S/2, S/2), mask (B, 1, S, S) to (B, 2, S, S)."""
+        x = self.narrow(features)
+        if x.shape[-1] < coarse.shape[-1]:
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         guide = pixel_unshuffle(mask, 2).to(x.dtype)
         x = F.silu(self.join(torch.cat([x, coarse.to(x.dtype), guide], dim=1)))
         x = F.silu(self.middle(x))
@@ -83,6 +85,7 @@ class MaskTransformer(ConfiguredModel):
         gamma: Exponent of the normalised domain, see `LayerScaling`.
         margin: Margin round the body's box in letterboxing, share of the box's longer side.
         whole_pixels: It learned from frames that keep whole pixels where they can, see `Letterbox.around`.
+        convolved: The tokens also get what the pyramid's convolutions make of their patch (Xiao et al. 2021).
     """
 
     @register_to_config
@@ -108,6 +111,7 @@ class MaskTransformer(ConfiguredModel):
         gamma: float = 0.5,
         margin: float = 0.04,
         whole_pixels: bool = False,
+        convolved: bool = False,
     ) -> None:
         super().__init__()
         if sample_size not in (base_size, 2 * base_size):
@@ -126,8 +130,12 @@ class MaskTransformer(ConfiguredModel):
             latent_dim + dim, widths, decoder_blocks, grid, base_size,
             attention=False, light=True, skips=True, guidance=True,
         )  # fmt: skip
-        if self.decoder.factor != 2:
-            raise ValueError("the decoder's finest level must be half the base")
+        if self.decoder.factor > 2:
+            raise ValueError("the decoder's finest level must be the base's size or half of it")
+        self.token_stem: nn.Conv2d | None = None
+        if convolved:
+            self.token_stem = nn.Conv2d(widths[0], dim, 1)
+            nn.init.zeros_(self.token_stem.weight)
         self.fine = FineDetail(widths[-1], fine_channels) if sample_size > base_size else None
         self.spread = nn.Conv2d(widths[-1], 2, 1)
         nn.init.zeros_(self.spread.weight)
@@ -181,7 +189,9 @@ class MaskTransformer(ConfiguredModel):
         base = F.avg_pool2d(mask, 2) if fine else mask
         # Measured: channels-last is several times faster with bfloat16 on a CPU.
         seen = mask_features(base).contiguous(memory_format=torch.channels_last)
-        tokens, latent = self.encoder(seen, condition=self.view(view))
+        pyramid = self.pyramid(seen)
+        beside = None if self.token_stem is None else self.token_stem(pyramid[0]).flatten(2).transpose(1, 2)
+        tokens, latent = self.encoder(seen, condition=self.view(view), beside=beside)
         start = torch.cat([latent, tokens], dim=1)
         found: JointMaps | None = None
 
@@ -195,7 +205,7 @@ class MaskTransformer(ConfiguredModel):
                 return features
             return features + self.heat_back((found.heat * HEAT_GAIN).to(features.dtype))
 
-        xray, states = self.decoder(start, self.pyramid(seen), base, tap)
+        xray, states = self.decoder(start, pyramid, base, tap)
 
         maps = states[-1], xray, mask
         part: Tensor | None = None
@@ -215,10 +225,13 @@ class MaskTransformer(ConfiguredModel):
         return XrayPrediction(xray, joints=found, spread=spread, window=part)
 
     def _part(self, maps: tuple[Tensor, Tensor, Tensor], area: Area, turned: Tensor | None) -> Tensor:
-        """An area of the finest answer, from the finest features, the coarse picture and the mask."""
+        """An area of the finest answer as it is in the whole, from the finest features, the coarse picture and the mask."""
         assert self.fine is not None
-        cuts = (take_area(it, area, maps[2].shape[-1], turned) for it in maps)
-        return settled(self.fine(*cuts), turned)
+        size = maps[2].shape[-1]
+        wide = grown(area, size)
+        made = settled(self.fine(*(take_area(it, wide, size, turned) for it in maps)), turned)
+        top, left = area[0] - wide[0], area[1] - wide[1]
+        return made[..., top : top + area[2], left : left + area[3]]
 
     def _parts(
         self, maps: tuple[Tensor, Tensor, Tensor], areas: Sequence[Area], turned: Tensor | None
@@ -227,9 +240,7 @@ class MaskTransformer(ConfiguredModel):
         whole = torch.zeros_like(maps[2]).repeat(1, 2, 1, 1)
         for area in areas:
             top, left, height, width = area
-            wide = grown(area, whole.shape[-1])
-            made = self._part(maps, wide, turned)[..., top - wide[0] :, left - wide[1] :]
-            whole[..., top : top + height, left : left + width] = made[..., :height, :width]
+            whole[..., top : top + height, left : left + width] = self._part(maps, area, turned)
         return whole
 
 

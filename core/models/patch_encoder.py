@@ -66,6 +66,7 @@ class PatchEncoder(nn.Module):
         hidden: Tensor | None = None,
         depth: int | None = None,
         condition: Tensor | None = None,
+        beside: Tensor | None = None,
     ) -> list[Tensor]:
         """Tokens after the embedding and after every block.
 
@@ -74,6 +75,7 @@ class PatchEncoder(nn.Module):
             hidden: bool (B, grid * grid), True where the patch is replaced by the mask token; None hides nothing.
             depth: Stop after so many blocks; None runs all.
             condition: (B, dim), added to every token; None adds nothing.
+            beside: (B, grid * grid, dim), added token by token; None adds nothing.
 
         Returns:
             depth + 1 tensors (B, grid * grid, dim); the last one is not yet normalised.
@@ -85,6 +87,8 @@ class PatchEncoder(nn.Module):
         x = x + self.position
         if condition is not None:
             x = x + condition[:, None]
+        if beside is not None:
+            x = x + beside
         states = [x]
         for block in self.blocks[:depth]:
             states.append(block(states[-1]))
@@ -105,14 +109,18 @@ class PatchEncoder(nn.Module):
         return F.linear(patches, self.embed.weight.flatten(1), self.embed.bias)
 
     def forward(
-        self, image: Tensor, hidden: Tensor | None = None, condition: Tensor | None = None
+        self,
+        image: Tensor,
+        hidden: Tensor | None = None,
+        condition: Tensor | None = None,
+        beside: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Encode an image; the arguments are those of `tokens`.
 
         Returns:
             tokens (B, dim, grid, grid) after the last norm, latent (B, latent_dim, grid, grid).
         """
-        return self.embedding(self.tokens(image, hidden, condition=condition)[-1])
+        return self.embedding(self.tokens(image, hidden, condition=condition, beside=beside)[-1])
 
     def embedding(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """The last block's tokens (B, grid * grid, dim) to the two maps that `forward` returns."""

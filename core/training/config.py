@@ -76,7 +76,8 @@ class LossConfig:
         high_pass: L1 of the maps less their blur.
         integral_high_pass: Squared difference of the integrals less their blur.
         integral_slope: Squared difference of the integrals' slopes.
-        contrast: Lack or excess of gradients in small windows; on from ``adversarial_start``.
+        contrast: Lack or excess of gradients in small windows; on from ``contrast_start``.
+        contrast_start: Share of the stage after which the contrast term counts: before, it would sharpen bones in wrong places.
         spread: Expected absolute error, for models that predict it.
         feature: Distance of stage-1 features.
         feature_layers: Stage-1 blocks whose outputs are compared.
@@ -97,6 +98,7 @@ class LossConfig:
     integral_high_pass: float = 0.0
     integral_slope: float = 0.0
     contrast: float = 0.0
+    contrast_start: float = 0.5
     spread: float = 1.0
     feature: float = 0.2
     feature_layers: tuple[int, ...] = (1, 3)

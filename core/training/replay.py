@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -94,6 +95,7 @@ class ReplaySource(Source):
         self._arrived: list[list[Tensor]] = []
         self._change = threading.Condition()
         self._error: BaseException | None = None
+        self._told = False
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -115,7 +117,12 @@ class ReplaySource(Source):
             self._change.notify_all()
         for packed in arrived:
             self._keep(packed)
-        if error is not None or self.made < needed:
+        if error is not None and not self._told and self.made >= needed:
+            self._told = True
+            print(
+                f"No samples are made any more ({error}): the run goes on with those it has.", file=sys.stderr
+            )
+        if self.made < needed:
             raise MaskelError(
                 "samples_missing",
                 f"No samples are made any more: {error or 'nothing came'}.",

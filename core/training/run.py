@@ -133,16 +133,16 @@ class TrainingRun:
         self.pretrain_store = (
             None if config.pretrain is None else open_training(config.pretrain.data, config.limit)
         )
-        samples = self.store or held_out
-        # Real data are few and of another make: the model that they fine-tune goes on meaning what it meant.
-        real = "modality" in samples.metas[0]
-        self.bone, self.soft = start_scales(samples.scales(), self._start_of("pretrain") if real else "")
+        # Weights that are taken over go on meaning what they meant; and a few samples' scales would be chance.
+        self.bone, self.soft = start_scales((self.store or held_out).scales(), self._start_of("pretrain"))
         self.size = int({**self.named.autoencoder, **self.named.generator}.get("sample_size", 256))
         # Many steps a picture: fewer pictures.
         many = ("diffusion", "xrays", "super-resolver")
         count = SHEET_ROWS if self.named.kind in many else REVIEW_SAMPLES
         shown = list(range(min(len(held_out), count)))
-        self.held_out: Batch = to_device(held_out.batch(shown, self.size, config.margin), self.device)
+        self.held_out: Batch = to_device(
+            held_out.batch(shown, self.size, config.margin, config.augmentation), self.device
+        )
 
     def stage(self, name: str) -> bool:
         """Run a stage, or take its model where an earlier run left it; False when ``stop_after`` ended it."""

@@ -203,6 +203,13 @@ class GeneratorStage:
             return self.model.out.weight
         return self.model.decoder.out.weight
 
+    @property
+    def finest_layer(self) -> Tensor:
+        """That of the finer picture: through its enlargement the coarse one feels little of the game."""
+        assert isinstance(self.model, MaskTransformer)
+        assert self.model.fine is not None
+        return self.model.fine.out.weight
+
     def _make(self, batch: Batch, window: Area | None, generator: torch.Generator) -> XrayPrediction:
         if not isinstance(self.model, MaskTransformer):
             return self.model(batch.mask, generator=generator)
@@ -217,10 +224,12 @@ class GeneratorStage:
             return None
         top, first, second = torch.rand(3, generator=generator).tolist()
         room = (size - base) // 4
+        # A sixth of the windows at either end each: heads and feet would hardly be seen.
+        top = min(max(1.5 * top - 0.25, 0.0), 1.0)
         return round(top * room) * 4, round((first + second) / 2 * room) * 4, base, base
 
     def _judge(
-        self, xray: Tensor, truth: Tensor, mask: Tensor, playing: bool, pixels: float
+        self, xray: Tensor, truth: Tensor, mask: Tensor, contrasting: bool, pixels: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted picture terms and each of them; ``pixels`` of this picture make one of the base's."""
         weights = self.weights
@@ -229,7 +238,7 @@ class GeneratorStage:
         found = terms.picture_losses(*shared)
         # Differences between neighbours shrink with the pixels.
         found["edge"], found["contrast"] = found["edge"] * pixels, found["contrast"] * pixels
-        names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if playing else [])
+        names = ["l1", "l2", "edge", "high_pass"] + (["contrast"] if contrasting else [])
         if weights.integral_high_pass or weights.integral_slope:
             squared = terms.integral_losses(*shared, self.scaling.gamma)
             squared["integral_slope"] = squared["integral_slope"] * pixels**2
@@ -241,6 +250,7 @@ class GeneratorStage:
         """One step of the generator and, once the game is on, one of the discriminator."""
         weights = self.weights
         playing = progress >= weights.adversarial_start
+        contrasting = progress >= weights.contrast_start
         window = self._choose_window(batch.mask.shape[-1], generator)
         with autocast():
             made = self._make(batch, window, generator)
@@ -254,9 +264,9 @@ class GeneratorStage:
             batch = halved(batch)
         xray = cut(made.xray, batch.mask, self.scaling.gamma)
         truth = fill_unknown(true_xray(batch, self.scaling), xray, batch.known_layers)
-        picture, found = self._judge(xray, truth, batch.mask, playing, 1.0)
+        picture, found = self._judge(xray, truth, batch.mask, contrasting, 1.0)
         if part is not None:
-            fine, figures = self._judge(*part, playing, 2.0)
+            fine, figures = self._judge(*part, contrasting, 2.0)
             picture = (picture + fine) / 2
             found |= {f"fine_{name}": figures[name] for name in ("l1", "contrast")}
         target: Tensor | None = None
@@ -286,7 +296,8 @@ class GeneratorStage:
         playing = playing and self.discriminator is not None
         if playing:
             xray, truth, mask = part or (xray, truth, batch.mask)
-            found["adversarial"], weight = self._adversarial(xray, mask, picture, autocast)
+            layer = self.last_layer if part is None else self.finest_layer
+            found["adversarial"], weight = self._adversarial(xray, mask, picture, layer, autocast)
             loss = loss + weight * found["adversarial"]
         norm = descend(loss, self.model, self.optimizers["optimizer"], self.config.clip)
         if playing:
@@ -294,7 +305,7 @@ class GeneratorStage:
         return {"loss": loss.detach(), "norm": norm, **{k: v.detach() for k, v in found.items()}}
 
     def _adversarial(
-        self, xray: Tensor, mask: Tensor, picture: Tensor, autocast: Any
+        self, xray: Tensor, mask: Tensor, picture: Tensor, layer: Tensor, autocast: Any
     ) -> tuple[Tensor, float]:
         assert self.discriminator is not None
         # The discriminator only judges here: its own gradients stay untouched.
@@ -305,7 +316,7 @@ class GeneratorStage:
         term = terms.generator_loss(scores)
         steps = self.values["adversarial_steps"]
         if steps % ADAPT_EVERY == 0:
-            fresh = terms.adaptive_weight(picture, term, self.last_layer)
+            fresh = terms.adaptive_weight(picture, term, layer)
             old = self.values["adversarial_weight"]
             # One overflow must not stay in the weight: every later loss would be NaN and nothing be learned.
             if math.isfinite(fresh):

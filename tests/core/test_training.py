@@ -130,7 +130,7 @@ def test_discriminator_step_leaves_the_generator_alone(store):
 def test_generator_step_leaves_the_discriminator_alone(store):
     stage, batch = make_stage(store), batch_of(store)
     xray = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
-    term, _ = stage._adversarial(xray, batch.mask, xray.mean(), contextlib.nullcontext)
+    term, _ = stage._adversarial(xray, batch.mask, xray.mean(), stage.last_layer, contextlib.nullcontext)
     term.backward()
     assert all(p.grad is None for p in stage.discriminator.parameters())
     assert stage.last_layer.grad.any()
@@ -154,7 +154,7 @@ def test_adversarial_term_lowers_the_score_gap(store):
     assert before > 0.1
     for _ in range(10):
         xray = cut(stage.model(batch.mask).xray, batch.mask, 0.5)
-        term, _ = stage._adversarial(xray, batch.mask, xray.mean(), contextlib.nullcontext)
+        term, _ = stage._adversarial(xray, batch.mask, xray.mean(), stage.last_layer, contextlib.nullcontext)
         stage.optimizers["optimizer"].zero_grad()
         term.backward()
         stage.optimizers["optimizer"].step()

@@ -158,6 +158,26 @@ def test_what_ends_the_makers_ends_the_run(monkeypatch):
     made.close()
 
 
+def test_what_ends_the_makers_later_leaves_the_run_what_was_made(monkeypatch, capfd):
+    good, seen = sources.make_sample, []
+
+    def fail(*args):
+        seen.append(args)
+        if len(seen) > 10:
+            raise RuntimeError("no more persons")
+        return good(*args)
+
+    monkeypatch.setattr(sources, "make_sample", fail)
+    made = source()
+    random = np.random.default_rng(0)
+    for step in range(20):
+        assert made.batch(step, 32, random).mask.shape == (4, 1, 32, 32)
+        time.sleep(0.05)
+    made.close()
+    assert made.figures()["made"] == 10
+    assert capfd.readouterr().err.count("goes on with those it has") == 1
+
+
 def test_makers_that_never_deliver_are_noticed(monkeypatch):
     monkeypatch.setattr(replay, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(sources, "make_sample", lambda *_: time.sleep(1))
