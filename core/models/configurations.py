@@ -109,6 +109,23 @@ CONFIGURATIONS: dict[str, Configuration] = {
         discriminator={"base_channels": 24, "layers": 3},
         kind="transformer",
     ),
+    # What may follow it: convolved tokens, fewer blocks, a decoder that ends at full size; learns twice as fast (docs/model.md).
+    "maskel-base-2": Configuration(
+        generator={
+            "sample_size": 512,
+            "base_size": 256,
+            "dim": 256,
+            "depth": 6,
+            "heads": 4,
+            "decoder_channels": (256, 128, 64, 32, 16),
+            "decoder_blocks": 1,
+            "fine_channels": 32,
+            "heat_feedback": True,
+            "convolved": True,
+        },
+        discriminator={"base_channels": 24, "layers": 3},
+        kind="transformer",
+    ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
     # A peer: Isola et al. 2017, the U-Net against a discriminator of patches.
     "pix2pix-256": Configuration(
