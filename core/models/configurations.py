@@ -126,6 +126,22 @@ CONFIGURATIONS: dict[str, Configuration] = {
         discriminator={"base_channels": 24, "layers": 3},
         kind="transformer",
     ),
+    "maskel-base-2-wide": Configuration(
+        generator={
+            "sample_size": 512,
+            "base_size": 256,
+            "dim": 256,
+            "depth": 8,
+            "heads": 4,
+            "decoder_channels": (256, 160, 96, 48, 24),
+            "decoder_blocks": 1,
+            "fine_channels": 40,
+            "heat_feedback": True,
+            "convolved": True,
+        },
+        discriminator={"base_channels": 24, "layers": 3},
+        kind="transformer",
+    ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
     # A peer: Isola et al. 2017, the U-Net against a discriminator of patches.
     "pix2pix-256": Configuration(
