@@ -53,7 +53,8 @@ def areas_of(masks: Tensor) -> list[Area]:
     for top, band in zip(range(0, size, size // BANDS), seen, strict=True):
         rows, columns = (band.any(dim=axis).nonzero() for axis in (1, 0))
         if len(rows):
-            first, last = int(rows[0]) // 4 * 4, -(-(int(rows[-1]) + 1) // 4) * 4
-            left, right = int(columns[0]) // 4 * 4, -(-(int(columns[-1]) + 1) // 4) * 4
+            (first, last), (left, right) = (
+                (int(at[0]) // 4 * 4, int(at[-1]) // 4 * 4 + 4) for at in (rows, columns)
+            )
             areas.append((top + first, left, last - first, right - left))
     return areas

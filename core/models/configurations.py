@@ -70,6 +70,12 @@ _TINY_ENCODER = {
     "sample_size": 64, "patch_size": 16, "dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2.0, "latent_dim": 8,
 }  # fmt: skip
 
+_BASE_2 = {
+    "sample_size": 512, "base_size": 256, "dim": 256, "depth": 6, "heads": 4, "decoder_channels": (256, 128, 64, 32, 16),
+    "decoder_blocks": 1, "fine_channels": 32, "heat_feedback": True, "convolved": True,
+}  # fmt: skip
+_BASE_JUDGE = {"base_channels": 24, "layers": 3}
+
 CONFIGURATIONS: dict[str, Configuration] = {
     # The sizes of the paper: mask alone in, everything through the codebook.
     "maskel-256": Configuration(
@@ -106,40 +112,14 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "fine_channels": 48,
             "heat_feedback": True,
         },
-        discriminator={"base_channels": 24, "layers": 3},
+        discriminator=_BASE_JUDGE,
         kind="transformer",
     ),
     # What may follow it: convolved tokens, fewer blocks, a decoder that ends at full size; learns twice as fast (docs/model.md).
-    "maskel-base-2": Configuration(
-        generator={
-            "sample_size": 512,
-            "base_size": 256,
-            "dim": 256,
-            "depth": 6,
-            "heads": 4,
-            "decoder_channels": (256, 128, 64, 32, 16),
-            "decoder_blocks": 1,
-            "fine_channels": 32,
-            "heat_feedback": True,
-            "convolved": True,
-        },
-        discriminator={"base_channels": 24, "layers": 3},
-        kind="transformer",
-    ),
+    "maskel-base-2": Configuration(generator=_BASE_2, discriminator=_BASE_JUDGE, kind="transformer"),
     "maskel-base-2-wide": Configuration(
-        generator={
-            "sample_size": 512,
-            "base_size": 256,
-            "dim": 256,
-            "depth": 8,
-            "heads": 4,
-            "decoder_channels": (256, 160, 96, 48, 24),
-            "decoder_blocks": 1,
-            "fine_channels": 40,
-            "heat_feedback": True,
-            "convolved": True,
-        },
-        discriminator={"base_channels": 24, "layers": 3},
+        generator={**_BASE_2, "depth": 8, "decoder_channels": (256, 160, 96, 48, 24), "fine_channels": 40},
+        discriminator=_BASE_JUDGE,
         kind="transformer",
     ),
     "unet-256": Configuration(generator={"widths": (16, 32, 64, 128, 256, 768)}, kind="unet"),
