@@ -28,6 +28,12 @@ def build(
             help="Share of masks with hair, clothes, props and faults, 0 to 1; the rest are bodies."
         ),
     ] = 0.5,
+    outfits: Annotated[
+        str,
+        typer.Option(
+            help="Shares of kinds of characters among these that hold instead of their own, such as hair=0.6,coat=0."
+        ),
+    ] = "",
     engine: Annotated[
         str, typer.Option(help="Where to work: local, or ray for Ray Data on a cluster.")
     ] = "local",
@@ -45,6 +51,11 @@ def build(
         further = tuple(dict.fromkeys(float(value) for value in energies.split(",") if value.strip()))
     except ValueError:
         misuse(f"{energies!r} is no list of numbers.")
+    parts = [value.partition("=") for value in outfits.split(",") if value.strip()]
+    try:
+        shares = tuple({name.strip(): float(share) for name, _, share in parts}.items())
+    except ValueError:
+        misuse(f"{outfits!r} is no list such as hair=0.6,coat=0.")
     with progress_bar("Samples") as progress:
         build_shards(
             count,
@@ -55,6 +66,7 @@ def build(
             progress,
             energies=further,
             clothed=clothed,
+            outfits=shares,
             engine=engine,
             address=address,
         )

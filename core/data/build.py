@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from maskel_core.anatomy.asset import ASSET_PATH, default_anatomy
 from maskel_core.data.engines import run_units
-from maskel_core.data.sample import CLOTHED, check_share, make_sample
+from maskel_core.data.sample import CLOTHED, Shares, check_outfits, check_share, make_sample
 from maskel_core.data.shards import ShardWriter, checksum
 from maskel_core.errors import MaskelError
 from maskel_core.projection.attenuation import attenuation
@@ -40,6 +40,7 @@ def _build_chunk(
     chunk: int,
     energies: tuple[float, ...],
     clothed: float,
+    outfits: Shares,
 ) -> int:
     """Make the samples of one chunk and write its shards and then its marker; returns how many samples."""
     torch.set_num_threads(1)
@@ -48,7 +49,7 @@ def _build_chunk(
     indices = range(number * chunk, min(count, (number + 1) * chunk))
     with torch.inference_mode():
         for index in indices:
-            sample = make_sample(anatomy, seed, index, size, energies, clothed)
+            sample = make_sample(anatomy, seed, index, size, energies, clothed, outfits)
             if sample.split not in writers:
                 writers[sample.split] = ShardWriter(out / f"{sample.split}-{number:05d}.tar")
             writers[sample.split].add(sample)
@@ -76,13 +77,14 @@ def build_shards(
     chunk: int = CHUNK,
     energies: tuple[float, ...] = (),
     clothed: float = CLOTHED,
+    outfits: Shares = (),
     engine: str = "local",
     address: str | None = None,
 ) -> Path:
     """Build a set of samples; a killed build continues where it stopped.
 
-    The result depends on count, size, seed, chunk, energies and the share of clothed samples alone, not on engine, number of
-    workers or interruptions.
+    The result depends on count, size, seed, chunk, energies, the share of clothed samples and those of outfits alone, not on
+    engine, number of workers or interruptions.
 
     Args:
         count: Number of samples over all splits.
@@ -94,6 +96,7 @@ def build_shards(
         chunk: Samples made as one unit of work; what a killed build makes again at most, by worker.
         energies: Further photon energies to store layers at, keV.
         clothed: Share of samples whose mask is a dressed character's.
+        outfits: Shares of some outfits among these that hold instead of their own.
         engine: ``local`` or ``ray``.
         address: Of a running Ray cluster.
 
@@ -101,8 +104,8 @@ def build_shards(
         Path of the manifest.
 
     Raises:
-        MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_share``, ``bad_engine``, ``ray_missing``,
-            ``cannot_write``, or ``data_mismatch`` when the folder holds another set.
+        MaskelError: ``bad_count``, ``bad_size``, ``bad_energy``, ``bad_share``, ``bad_outfit``, ``bad_engine``,
+            ``ray_missing``, ``cannot_write``, or ``data_mismatch`` when the folder holds another set.
     """
     if count < 1:
         raise MaskelError("bad_count", f"Cannot build {count} samples.", "Ask for at least one sample.")
@@ -111,6 +114,7 @@ def build_shards(
             "bad_size", f"Pictures of {size} pixels are not supported.", "Choose 32 to 2048 pixels."
         )
     check_share(clothed)
+    check_outfits(outfits)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,6 +131,8 @@ def build_shards(
         "energies": list(energies),
         "clothed": clothed,
     }
+    if outfits:
+        recipe["outfits"] = dict(outfits)
     recipe_file = out / "recipe.json"
     if recipe_file.exists() and json.loads(recipe_file.read_text()) != recipe:
         raise MaskelError(
@@ -152,6 +158,7 @@ def build_shards(
         chunk=chunk,
         energies=energies,
         clothed=clothed,
+        outfits=outfits,
     )
     for made in run_units(work, open_chunks, engine, workers, address):
         done += made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from maskel_core.anatomy.asset import Anatomy
 from maskel_core.anatomy.figure import Figure, sample_figure
 from maskel_core.anatomy.joints import JOINT_NAMES
-from maskel_core.data.silhouettes.dressing import Recipe, design, draw, reach
+from maskel_core.data.silhouettes.dressing import OUTFITS, Recipe, design, draw, reach
 from maskel_core.errors import MaskelError
 from maskel_core.projection.camera import Camera
 from maskel_core.projection.xray import project_figure
@@ -21,6 +21,9 @@ VIEWS_PER_BODY = 2
 
 CLOTHED = 0.5
 """Share of samples whose mask is that of a character with hair, clothes, props or faults; the rest are plain bodies."""
+
+Shares = tuple[tuple[str, float], ...]
+"""Names of outfits with their share of the dressed samples, over the sum of all shares."""
 
 _DEGREE = np.pi / 180
 _DRESSED = Recipe(clothed=1.0)
@@ -69,6 +72,24 @@ def check_share(clothed: float) -> None:
             f"{clothed:g} is no share of clothed samples.",
             "Choose a number from 0 (none) to 1 (all).",
         )
+
+
+def check_outfits(outfits: Shares) -> None:
+    """Refuse outfits that are not there and shares below 0 or all 0.
+
+    Raises:
+        MaskelError: ``bad_outfit``.
+    """
+    known = ", ".join(OUTFITS)
+    for name, share in outfits:
+        if name not in OUTFITS:
+            raise MaskelError("bad_outfit", f"There is no outfit {name!r}.", f"Choose of {known}.")
+        if not 0.0 <= share < float("inf"):
+            raise MaskelError(
+                "bad_outfit", f"{share:g} is no share of the outfit {name}.", "Choose a number from 0."
+            )
+    if not any(dict(outfits).get(name, share) for name, (share, _) in OUTFITS.items()):
+        raise MaskelError("bad_outfit", "All outfits have a share of 0.", "Give one a share above 0.")
 
 
 def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor | None = None) -> Camera:
@@ -131,6 +152,7 @@ def make_sample(
     size: int,
     energies: tuple[float, ...] = (),
     clothed: float = CLOTHED,
+    outfits: Shares = (),
 ) -> Sample:
     """The sample number ``index`` of the set with this seed; the same in any order, and to the byte where torch uses one thread.
 
@@ -141,24 +163,27 @@ def make_sample(
         size: Edge of the pictures, pixels.
         energies: Further photon energies to store layers at, keV.
         clothed: Share of samples whose mask is a dressed character's; person, pose and view's angles do not depend on it.
+        outfits: Shares of some outfits that hold instead of their own.
 
     Raises:
-        MaskelError: ``bad_energy``, ``bad_share``.
+        MaskelError: ``bad_energy``, ``bad_outfit``, ``bad_share``.
     """
     check_share(clothed)
+    check_outfits(outfits)
+    recipe = replace(_DRESSED, shares=outfits)
     body_seed, body_rng, view_rng, dress_rng = streams(seed, index)
     figure = sample_figure(anatomy, body_rng, view_rng)
     outfit = wearer = beside = None
     if dress_rng.random() < clothed:
-        outfit, wearer = design(anatomy, figure, dress_rng, _DRESSED)
-        beside = reach(outfit, dress_rng, _DRESSED, figure.skin)
+        outfit, wearer = design(anatomy, figure, dress_rng, recipe)
+        beside = reach(outfit, dress_rng, recipe, figure.skin)
     camera = sample_camera(view_rng, figure, beside)
     default = float(anatomy["tissue.energy_kev"])
     projection = project_figure(anatomy, figure, camera, size, energies=(default, *energies))
     mask, layers, places = projection.mask, projection.energies, projection.joints
     dressing = None
     if outfit is not None:
-        dressing = draw(anatomy, figure, outfit, camera, size, dress_rng, _DRESSED, mask, wearer)
+        dressing = draw(anatomy, figure, outfit, camera, size, dress_rng, recipe, mask, wearer)
         mask = dressing.mask
         if dressing.move is not None:
             layers = torch.from_numpy(dressing.move.pixels(layers.cpu().numpy()))

@@ -156,6 +156,27 @@ def test_a_set_says_how_many_are_clothed(tmp_path: Path) -> None:
     assert refused.value.code == "data_mismatch"
 
 
+def test_a_set_may_hold_more_of_some_outfits(tmp_path: Path) -> None:
+    only = tuple((name, float(name == "hair")) for name in OUTFITS)
+    folder = build_shards(3, 32, 6, tmp_path, clothed=1.0, outfits=only).parent
+    metas = [s["meta"] for shard in folder.glob("*.tar") for s in read_shard(shard)]
+    assert {meta["outfit"] for meta in metas} == {"hair"}
+    with pytest.raises(MaskelError) as refused:
+        build_shards(3, 32, 6, tmp_path, clothed=1.0)
+    assert refused.value.code == "data_mismatch"
+
+
+@pytest.mark.parametrize(
+    "outfits",
+    [(("wig", 0.5),), (("hair", -1.0),), (("hair", float("nan")),), tuple((name, 0.0) for name in OUTFITS)],
+)
+def test_what_is_no_outfit_is_refused(tmp_path: Path, outfits: tuple[tuple[str, float], ...]) -> None:
+    with pytest.raises(MaskelError) as refused:
+        build_shards(2, 32, 1, tmp_path / "set", outfits=outfits)
+    assert refused.value.code == "bad_outfit"
+    assert not (tmp_path / "set").exists()
+
+
 def test_the_sheet_shows_mask_over_body() -> None:
     names = ("hair_afro", "hidden_by_pole", "crop", "boots", "hair_bun")
     sheet = np.asarray(draw_sheet(64, 0, 5, names=names)).astype(int)
@@ -193,6 +214,10 @@ def test_the_commands_speak_plainly(tmp_path: Path, monkeypatch, capsys) -> None
     assert status == 1
     assert "no share" in text
     assert "0 (none) to 1 (all)" in text
+    status, text = run("build", "--count", "2", "--out", str(tmp_path / "set"), "--outfits", "wig=1")
+    assert status == 1
+    assert "no outfit" in text
+    assert run("build", "--count", "2", "--out", str(tmp_path / "set"), "--outfits", "hair")[0] == 2
 
 
 def test_the_page_names_every_augmentation() -> None:

@@ -139,6 +139,7 @@ class Recipe:
 
     Args:
         clothed: The character wears one of ``OUTFITS``.
+        shares: Shares of some of them that hold instead of those in ``OUTFITS``.
         furniture: A dressed character comes with furniture.
         low_poly: The body is faceted.
         hidden: Something stands before the character, and the render shows it so.
@@ -149,6 +150,7 @@ class Recipe:
     """
 
     clothed: float = 0.35
+    shares: tuple[tuple[str, float], ...] = ()
     furniture: float = 0.04
     low_poly: float = 0.04
     hidden: float = 0.05
@@ -217,7 +219,8 @@ def choose(rng: np.random.Generator, recipe: Recipe) -> tuple[str, list[str]]:
     if rng.random() >= recipe.clothed:
         return "none", []
     keys = list(OUTFITS)
-    shares = np.array([OUTFITS[key][0] for key in keys])
+    wanted = dict(recipe.shares)
+    shares = np.array([wanted.get(key, OUTFITS[key][0]) for key in keys])
     key = str(rng.choice(keys, p=shares / shares.sum()))
     names: list[str] = []
     for chance, options in OUTFITS[key][1]:
