@@ -6,20 +6,23 @@ import torch
 from torch import Tensor
 
 Area = tuple[int, int, int, int]
-"""Top, left, height and width in pixels of the finest frame; multiples of 4, so that maps of a half and a quarter have it too."""
+"""Top, left, height and width in pixels of the finest frame; multiples of 4, of `areas_of` of 8: smaller maps have them too."""
 
 REACH = 8
 """Pixels of the finest frame over which the finest answer is made: three convolutions and an enlargement, all at its half."""
 
-BANDS = 4
-"""Bands of a frame in `areas_of`: more would save less than the rows cost that are made twice."""
+LEVEL_REACH = 16
+"""Pixels over which the decoder's last level makes its picture: four convolutions at a quarter or half of the finest frame."""
+
+BANDS = (1, 2, 4)
+"""Bands of a frame that `areas_of` tries: more would save less than the rows cost that are made twice."""
 
 
 def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = None) -> Tensor:
     """The same part of each of (B, C, S, S), in mirrored maps the mirrored part.
 
     Args:
-        maps: Maps of ``finest`` pixels per side, or a half or a quarter of it.
+        maps: Maps of ``finest`` pixels per side, or of a part of it in which the area is whole pixels.
         area: The part.
         finest: Pixels per side of the finest maps.
         turned: bool (B,), which maps are mirrored; None = none.
@@ -33,11 +36,11 @@ def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = Non
     return torch.where(turned[:, None, None, None], mirrored, plain)
 
 
-def grown(area: Area, size: int) -> Area:
-    """The area with `REACH` pixels on each side, moved as far as it must be to lie in a frame of ``size`` pixels."""
+def grown(area: Area, size: int, reach: int = REACH) -> Area:
+    """The area with ``reach`` pixels on each side, moved as far as it must be to lie in a frame of ``size`` pixels."""
     top, left, height, width = area
-    high, wide = min(height + 2 * REACH, size), min(width + 2 * REACH, size)
-    first, start = (min(max(at - REACH, 0), size - side) for at, side in ((top, high), (left, wide)))
+    high, wide = min(height + 2 * reach, size), min(width + 2 * reach, size)
+    first, start = (min(max(at - reach, 0), size - side) for at, side in ((top, high), (left, wide)))
     return first, start, high, wide
 
 
@@ -45,16 +48,30 @@ def areas_of(masks: Tensor) -> list[Area]:
     """Areas that hold every pixel of the masks, one a band of the frame, since where arms reach out legs do not.
 
     Args:
-        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of 4 times `BANDS`; empty bands have no area.
+        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of 8 times the most of `BANDS`; empty bands have no area.
+
+    Returns:
+        Those of as many bands as leave the least to make, with all that is made around them.
     """
     size = masks.shape[-1]
-    seen = (masks > 0).any(dim=0)[0].view(BANDS, size // BANDS, size)
+    seen = (masks > 0).any(dim=0)[0]
+
+    def cost(areas: list[Area]) -> int:
+        wide = [grown(area, size, REACH + LEVEL_REACH) for area in areas]
+        return sum(height * width for _, _, height, width in wide)
+
+    return min((_banded(seen, bands) for bands in BANDS), key=cost)
+
+
+def _banded(seen: Tensor, bands: int) -> list[Area]:
+    """The box of what is seen, bool (S, S), in each band."""
+    size = seen.shape[-1]
     areas: list[Area] = []
-    for top, band in zip(range(0, size, size // BANDS), seen, strict=True):
+    for top, band in zip(range(0, size, size // bands), seen.view(bands, -1, size), strict=True):
         rows, columns = (band.any(dim=axis).nonzero() for axis in (1, 0))
         if len(rows):
             (first, last), (left, right) = (
-                (int(at[0]) // 4 * 4, int(at[-1]) // 4 * 4 + 4) for at in (rows, columns)
+                (int(at[0]) // 8 * 8, int(at[-1]) // 8 * 8 + 8) for at in (rows, columns)
             )
             areas.append((top + first, left, last - first, right - left))
     return areas

@@ -125,18 +125,51 @@ class XrayDecoder(nn.Module):
         Returns:
             (B, 2, S, S) before the softplus, and every level's features, coarse to fine.
         """
+        last = len(self.levels) - 1
+        x, states = self.lead(latent, pyramid, tap)
+        states.append(self._level(last, x, None if pyramid is None else pyramid[last]))
+        return self._picture(states[-1] if tap is None else tap(last, states[-1]), mask), states
+
+    def lead(
+        self,
+        latent: Tensor,
+        pyramid: list[Tensor] | None,
+        tap: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """All levels but the last: what the last one works on, and every level's features."""
         x = self.attention(self.start(latent))
         states = []
-        for index, level in enumerate(self.levels):
-            if index:
-                x = self.ups[index - 1](x)
-            if pyramid is not None and self.joins is not None:
-                x = x + self.joins[index](pyramid[index])
-            x = level(x)
+        for index in range(len(self.levels) - 1):
+            x = self._level(index, x, None if pyramid is None else pyramid[index])
             states.append(x)
             x = x if tap is None else tap(index, x)
+        return x, states
+
+    def last(self, x: Tensor, beside: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The last level of the whole or of a part of it; light ones have no norm there, so that a part is as in the whole.
+
+        Args:
+            x: What `lead` gives.
+            beside: The pyramid's finest level, or None.
+            mask: As of `forward`.
+
+        Returns:
+            The picture before the softplus, and the level's features.
+        """
+        features = self._level(len(self.levels) - 1, x, beside)
+        return self._picture(features, mask), features
+
+    def _level(self, index: int, x: Tensor, beside: Tensor | None) -> Tensor:
+        if index:
+            x = self.ups[index - 1](x)
+        if beside is not None and self.joins is not None:
+            x = x + self.joins[index](beside)
+        features: Tensor = self.levels[index](x)
+        return features
+
+    def _picture(self, x: Tensor, mask: Tensor | None) -> Tensor:
         x = self.norm(x)
         if mask is not None:
             # The outline at full size, folded into channels: a convolution at full size would cost the most.
             x = torch.cat([x, pixel_unshuffle(mask, self.factor).to(x.dtype)], dim=1)
-        return pixel_shuffle(self.out(F.silu(self.head(x))), self.factor), states
+        return pixel_shuffle(self.out(F.silu(self.head(x))), self.factor)

@@ -35,8 +35,9 @@ def traits(made: XrayPrediction, mask: Tensor) -> Tensor | None:
     if made.joints is None or made.spread is None:
         return None
     sure = torch.logit(made.joints.confidence.float().clamp(1e-3, 1 - 1e-3))
-    inside = mask.float() / mask.float().sum(dim=(2, 3), keepdim=True).clamp_min(1)
-    doubt, dense = ((maps.float() * inside).sum(dim=(2, 3)) for maps in (made.spread, made.xray))
+    inside = mask[:, 0].float() / mask.float().sum(dim=(2, 3)).clamp_min(1)[..., None]
+    # As products of matrices: those of frames would be written to memory to be summed.
+    doubt, dense = (torch.einsum("bchw,bhw->bc", maps.float(), inside) for maps in (made.spread, made.xray))
     logs = torch.cat([doubt, dense], dim=1).clamp_min(1e-6).log()
     return torch.cat([made.joints.position.float().flatten(1), sure, logs], dim=1)
 

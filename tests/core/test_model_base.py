@@ -218,7 +218,7 @@ def test_detail_is_made_where_the_bodies_are_and_is_that_of_the_whole(model, sto
         whole, parts = model(mask), model(mask, areas=areas)
     shown = mask.expand_as(whole.xray) > 0
     assert torch.allclose(parts.xray[shown], whole.xray[shown], atol=1e-5)
-    assert torch.allclose(parts.spread, whole.spread)
+    assert torch.allclose(parts.spread[shown], whole.spread[shown], atol=1e-5)
     assert parts.window is None
     outside = torch.ones(128, 128, dtype=torch.bool)
     for top, left, height, width in areas:
@@ -250,6 +250,24 @@ def test_areas_hold_every_pixel_of_every_mask_and_empty_bands_have_none():
     mask[0, 0, 20, 30] = 0.01
     mask[1, 0, 41, 63] = 1
     mask[1, 0, 47, 1] = 1
-    assert areas_of(mask) == [(20, 28, 4, 4), (40, 0, 8, 64)]
+    # One box: with what is made around them, several would be more of so small a frame.
+    assert areas_of(mask) == [(16, 0, 32, 64)]
     assert grown((20, 28, 4, 4), 64) == (12, 20, 20, 20)
     assert grown((40, 0, 20, 64), 64) == (28, 0, 36, 64)
+    assert grown((20, 28, 4, 4), 64, 16) == (4, 12, 36, 36)
+
+
+def test_a_frame_is_cut_into_as_many_areas_as_leave_the_least_to_make():
+    standing, arms_out = torch.zeros(1, 1, 512, 512), torch.zeros(1, 1, 512, 512)
+    standing[..., 20:500, 201:299] = 1
+    arms_out[..., 20:500, 230:290] = 1
+    arms_out[..., 90:120, 10:500] = 1
+    assert areas_of(standing) == [(16, 200, 488, 104)]
+    assert areas_of(arms_out) == [(16, 8, 112, 496)] + [(top, 224, 128, 72) for top in (128, 256)] + [
+        (384, 224, 120, 72)
+    ]
+    for mask in (standing, arms_out):
+        left = mask.clone()
+        for top, start, height, width in areas_of(mask):
+            left[..., top : top + height, start : start + width] = 0
+        assert not left.any()
