@@ -1,5 +1,6 @@
 """Models: masked autoencoder (stage 1), VQ masked autoencoder (stage 2), mask transformer, discriminator, U-Net, augmenters."""
 
+from maskel_core.models import _diffusers as _diffusers
 from maskel_core.models.configurations import CONFIGURATIONS, Augmenter, Configuration
 from maskel_core.models.diffusion_xray import DiffusionXray
 from maskel_core.models.discriminator import PatchDiscriminator
