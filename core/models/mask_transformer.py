@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
 from maskel_core.anatomy.joints import MIRRORED
 from maskel_core.devices import constant
-from maskel_core.models.areas import Area, grown, take_area
+from maskel_core.models.areas import LEVEL_REACH, REACH, Area, grown, take_area
 from maskel_core.models.base import ConfiguredModel
 from maskel_core.models.decoder import MaskPyramid, XrayDecoder
 from maskel_core.models.joint_head import JointHead, JointMaps
@@ -85,6 +85,8 @@ class MaskTransformer(ConfiguredModel):
         gamma: Exponent of the normalised domain, see `LayerScaling`.
         margin: Margin round the body's box in letterboxing, share of the box's longer side.
         whole_pixels: It learned from frames that keep whole pixels where they can, see `Letterbox.around`.
+        detail_gain: How much detail of middling size the answer gets back, see `maskel_core.pipeline.edges.lift_detail`; no part
+            of the network.
         convolved: The tokens also get what the pyramid's convolutions make of their patch (Xiao et al. 2021).
     """
 
@@ -111,6 +113,7 @@ class MaskTransformer(ConfiguredModel):
         gamma: float = 0.5,
         margin: float = 0.04,
         whole_pixels: bool = False,
+        detail_gain: float = 0.0,
         convolved: bool = False,
     ) -> None:
         super().__init__()
@@ -143,8 +146,8 @@ class MaskTransformer(ConfiguredModel):
         self.heat_back: nn.Conv2d | None = None
         if joints:
             self.joint_level = (joint_size // grid).bit_length() - 1
-            if grid << self.joint_level != joint_size or self.joint_level >= len(widths):
-                raise ValueError(f"no decoder level is {joint_size} pixels wide")
+            if grid << self.joint_level != joint_size or self.joint_level >= len(widths) - 1:
+                raise ValueError(f"no decoder level before the last is {joint_size} pixels wide")
             self.joint_head = JointHead(widths[self.joint_level], joints)
             if heat_feedback:
                 self.heat_back = nn.Conv2d(joints, widths[self.joint_level], 1)
@@ -173,7 +176,8 @@ class MaskTransformer(ConfiguredModel):
             view: int64 (B,), numbers of `VIEWS`; None = unknown.
             window: The answer is the coarse one, and beside it this part of the fine one, which for training costs a fraction
                 of the whole.
-            areas: The fine answer is made only here and is 0 elsewhere, see `areas_of`; a mask of ``base_size`` has none.
+            areas: The fine answer is made only here and is 0 elsewhere, its spread too, but for the blur at the rim; see
+                `areas_of`. A mask of ``base_size`` has none.
         """
         size = mask.shape[-1]
         if size not in (self.config.base_size, self.config.sample_size):
@@ -182,6 +186,8 @@ class MaskTransformer(ConfiguredModel):
             )
         view = torch.zeros(len(mask), dtype=torch.long, device=mask.device) if view is None else view
         turned = (asymmetry(mask) < 0).to(mask.device) if self.config.canonical else None
+        if turned is not None and needless(turned):
+            turned = None
         if turned is not None:
             mask = turn(mask, turned)
             view = torch.where(turned, constant(MIRRORED_VIEWS, view.device)[view], view)
@@ -205,24 +211,28 @@ class MaskTransformer(ConfiguredModel):
                 return features
             return features + self.heat_back((found.heat * HEAT_GAIN).to(features.dtype))
 
-        xray, states = self.decoder(start, pyramid, base, tap)
-
-        maps = states[-1], xray, mask
         part: Tensor | None = None
-        if fine and window is not None:
-            part, xray = self._part(maps, window, turned), settled(xray, turned)
-        elif fine and areas is not None:
-            xray = self._parts(maps, areas, turned)
+        if fine and areas is not None and window is None:
+            led, _ = self.decoder.lead(start, pyramid, tap)
+            xray, spread = self._parts((led, pyramid[-1], base, mask), areas, turned)
         else:
-            xray = settled(self.fine(*maps) if self.fine is not None and fine else xray, turned)
-        # The spread learns from the trunk's features without changing them.
-        spread = F.softplus(self.spread(states[-1].detach()).float(), beta=8.0).contiguous()
+            xray, states = self.decoder(start, pyramid, base, tap)
+            maps = states[-1], xray, mask
+            spread = self._spread(states[-1])
+            if fine and window is not None:
+                part, xray = self._part(maps, window, turned), settled(xray, turned)
+            else:
+                xray = settled(self.fine(*maps) if self.fine is not None and fine else xray, turned)
         spread = F.interpolate(spread, size=xray.shape[2:], mode="bilinear", align_corners=False)
         if turned is not None:
             spread = turn(spread, turned)
             found = None if found is None else turn_joints(found, turned)
         found = found if joints else None
         return XrayPrediction(xray, joints=found, spread=spread, window=part)
+
+    def _spread(self, features: Tensor) -> Tensor:
+        """The expected error at the size of the trunk's finest features, from which it learns without changing them."""
+        return settled(self.spread(features.detach()), None).contiguous()
 
     def _part(self, maps: tuple[Tensor, Tensor, Tensor], area: Area, turned: Tensor | None) -> Tensor:
         """An area of the finest answer as it is in the whole, from the finest features, the coarse picture and the mask."""
@@ -234,14 +244,30 @@ class MaskTransformer(ConfiguredModel):
         return made[..., top : top + area[2], left : left + area[3]]
 
     def _parts(
-        self, maps: tuple[Tensor, Tensor, Tensor], areas: Sequence[Area], turned: Tensor | None
-    ) -> Tensor:
-        """The finest answer in some areas and 0 elsewhere."""
-        whole = torch.zeros_like(maps[2]).repeat(1, 2, 1, 1)
+        self, maps: tuple[Tensor, Tensor, Tensor, Tensor], areas: Sequence[Area], turned: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The finest answer and its spread, as `_spread` gives it and not turned back, in some areas and 0 elsewhere.
+
+        ``maps`` are what the decoder's last level works on, the pyramid's finest level, the mask at the base's size and as it is.
+        """
+        assert self.fine is not None
+        mask = maps[3]
+        size, small = mask.shape[-1], maps[1].shape[-1]
+        xray = mask.new_zeros((len(mask), 2, size, size))
+        spread = mask.new_zeros((len(mask), 2, small, small))
         for area in areas:
-            top, left, height, width = area
-            whole[..., top : top + height, left : left + width] = self._part(maps, area, turned)
-        return whole
+            wide, close = grown(area, size, REACH + LEVEL_REACH), grown(area, size)
+            coarse, features = self.decoder.last(*(take_area(it, wide, size, turned) for it in maps[:3]))
+            within = close[0] - wide[0], close[1] - wide[1], *close[2:]
+            features = take_area(features, within, wide[3], turned)
+            doubt = self._spread(features)
+            take_area(spread, close, size).copy_(doubt if turned is None else turn(doubt, turned))
+            coarse = take_area(coarse, within, wide[3], turned)
+            made = settled(self.fine(features, coarse, take_area(mask, close, size, turned)), turned)
+            top, left = area[0] - close[0], area[1] - close[1]
+            made = made[..., top : top + area[2], left : left + area[3]]
+            take_area(xray, area, size).copy_(made)
+        return xray, spread if turned is None else turn(spread, turned)
 
 
 def asymmetry(mask: Tensor) -> Tensor:
@@ -259,6 +285,13 @@ def asymmetry(mask: Tensor) -> Tensor:
     mass = profile.sum(dim=1, keepdim=True).clamp_min(1e-9)
     centre = (profile * place).sum(dim=1, keepdim=True) / mass
     return (profile * (place - centre).pow(3)).sum(dim=1) / mass[:, 0]
+
+
+def needless(turned: Tensor) -> bool:
+    """Whether no mask of bool (B,) is turned, told only where it costs no wait: without gradients, on the CPU."""
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or turned.device.type != "cpu":
+        return False
+    return not bool(turned.any())
 
 
 def settled(xray: Tensor, turned: Tensor | None) -> Tensor:

@@ -169,6 +169,9 @@ class GeneratorStage:
         config: Learning rates.
         weights: Weights of the terms.
         view_share: Share of the samples whose view a model is told that takes it.
+
+    Raises:
+        MaskelError: ``bad_config``.
     """
 
     def __init__(
@@ -194,7 +197,22 @@ class GeneratorStage:
                 weights.discriminator_rate,
             )
             self.modules["discriminator"] = discriminator
+            self._check_balance()
         self.values: dict[str, Any] = {"adversarial_weight": 0.0, "adversarial_steps": 0}
+
+    def _check_balance(self) -> None:
+        """The game is weighed by its pull on the layers that make pictures: they must learn."""
+        fine = isinstance(self.model, MaskTransformer) and self.model.fine is not None
+        layers = {"fine.out": self.finest_layer} if fine else {}
+        if not fine or self.weights.adversarial_start < self.config.fine_start:
+            layers["out" if isinstance(self.model, PlainUNet) else "decoder.out"] = self.last_layer
+        for name, layer in layers.items():
+            if not layer.requires_grad:
+                raise MaskelError(
+                    "bad_config",
+                    f"The adversarial term is weighed by its pull on {name}, which trains leaves out.",
+                    f"Add {name} to trains, or set adversarial to 0.",
+                )
 
     @property
     def last_layer(self) -> Tensor:

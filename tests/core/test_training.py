@@ -111,6 +111,26 @@ def test_what_is_not_trained_stays_and_the_rest_learns(store):
     assert caught.value.code == "bad_config"
 
 
+def test_a_game_that_could_not_be_weighed_is_refused(store):
+    with pytest.raises(MaskelError, match=r"decoder\.out, which trains leaves out") as caught:
+        make_stage(store, trains=("decoder.head",))
+    assert caught.value.code == "bad_config"
+    fine = CONFIGURATIONS["tiny-base"]
+    for start, trains, missing in (
+        (0.0, ("decoder",), "fine.out"),
+        (0.5, ("fine",), "decoder.out"),
+        (0.0, ("fine",), ""),
+        (0.5, ("fine", "decoder"), ""),
+    ):
+        config = StageConfig(trains=trains, fine_start=start)
+        parts = fine.make_generator(), None, fine.make_discriminator(), config
+        if missing:
+            with pytest.raises(MaskelError, match=missing.replace(".", r"\.")):
+                GeneratorStage(*parts, LossConfig(adversarial_start=0.2))
+        else:
+            GeneratorStage(*parts, LossConfig(adversarial_start=0.2))
+
+
 def test_every_parameter_of_stage_1_gets_a_gradient(store):
     stage = AutoencoderStage(TINY.make_autoencoder(), LayerScaling(*store.scales(), 0.5), StageConfig())
     stage.step(batch_of(store), torch.Generator().manual_seed(0), 0.0, contextlib.nullcontext)
