@@ -17,7 +17,7 @@ from maskel_core.models.areas import areas_of
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
-from maskel_core.pipeline.edges import extend_beyond, sharpen
+from maskel_core.pipeline.edges import extend_beyond, lift_detail, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
 from maskel_core.pipeline.letterbox import Letterbox
@@ -147,6 +147,7 @@ class MaskelPipeline:
         self.description = description
         self._asked = precision
         self._whole = bool(getattr(model.config, "whole_pixels", False))
+        self._detail = float(getattr(model.config, "detail_gain", 0.0))
         self._familiarity = familiarity
         self.to(device)
 
@@ -309,9 +310,7 @@ class MaskelPipeline:
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         cover = torch.from_numpy(mask).float().div_(255)
         integrals = extend_beyond(scaling.restore(xray[None])[0], frame)
-        # Frames of whole pixels have lost nothing that sharpening could give back.
-        if not (self._whole and box.side == box.size):
-            integrals = sharpen(integrals)
+        integrals = self._mended(integrals, resampled=not (self._whole and box.side == box.size))
         if box.side > box.size:
             # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
             enlarged = box.backward(scaling.normalise(integrals[None])[0])
@@ -335,6 +334,18 @@ class MaskelPipeline:
             doubt = None if doubt is None else mirrored(doubt)
         image = render_style(prepared.request.style, layers[0], layers[1], mask)
         return XrayOutput(image, layers[0], layers[1], found, doubt, prediction.familiarity)
+
+    def _mended(self, integrals: Tensor, resampled: bool) -> Tensor:
+        """The layers with what the way into a frame has blurred, or the detail of bone that the model leaves out."""
+        bone, soft = integrals[:1], integrals[1:]
+        # Frames of whole pixels have lost nothing that sharpening could give back.
+        if resampled:
+            soft = sharpen(soft)
+        if self._detail:
+            bone = lift_detail(bone, self._detail)
+        elif resampled:
+            bone = sharpen(bone)
+        return torch.cat([bone, soft])
 
 
 def _description(folder: Path) -> str:
