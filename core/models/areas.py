@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 Area = tuple[int, int, int, int]
-"""Top, left, height and width in pixels of the finest frame; multiples of 4, of `areas_of` of 8: smaller maps have them too."""
+"""Top, left, height and width in pixels of the finest frame; multiples of 4, of `areas_of` of `CELL`, so that smaller maps have it."""
 
 REACH = 8
 """Pixels of the finest frame over which the finest answer is made: three convolutions and an enlargement, all at its half."""
@@ -14,8 +17,17 @@ REACH = 8
 LEVEL_REACH = 16
 """Pixels over which the decoder's last level makes its picture: four convolutions at a quarter or half of the finest frame."""
 
-BANDS = (1, 2, 4)
-"""Bands of a frame that `areas_of` tries: more would save less than the rows cost that are made twice."""
+CELL = 8
+"""Pixels of the finest frame to which areas are rounded: one of the smallest map that is cut."""
+
+MOST = 4
+"""Most areas of a frame: more would save less than their calls cost."""
+
+COSTS = ((REACH + LEVEL_REACH, 1.0), (REACH, 2.5))
+"""How far round an area each of the two steps works, and what a pixel costs there: measured, the last level's pixel is 1."""
+
+CALLS = 10_000
+"""What the calls for one more area cost, in pixels of the decoder's last level."""
 
 
 def take_area(maps: Tensor, area: Area, finest: int, turned: Tensor | None = None) -> Tensor:
@@ -45,33 +57,60 @@ def grown(area: Area, size: int, reach: int = REACH) -> Area:
 
 
 def areas_of(masks: Tensor) -> list[Area]:
-    """Areas that hold every pixel of the masks, one a band of the frame, since where arms reach out legs do not.
+    """Areas that hold every pixel of the masks, one above the other, since where arms reach out legs do not.
 
     Args:
-        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of 8 times the most of `BANDS`; empty bands have no area.
+        masks: (B, 1, S, S) >= 0 on the CPU, S a multiple of `CELL`.
 
     Returns:
-        Those of as many bands as leave the least to make, with all that is made around them.
+        At most `MOST`, cut where it leaves the least to make; none for empty masks.
     """
     size = masks.shape[-1]
-    seen = (masks > 0).any(dim=0)[0]
+    # Whole cells at once: to look at every pixel for each cut would take as long as a convolution.
+    seen = (F.max_pool2d(masks.amax(dim=0), CELL)[0] > 0).numpy()
+    rows = np.flatnonzero(seen.any(axis=1))
+    if not len(rows):
+        return []
+    top, across = int(rows[0]), len(seen)
+    seen = seen[top : rows[-1] + 1]
+    left = np.where(seen.any(axis=1), seen.argmax(axis=1), across)
+    right = np.where(seen.any(axis=1), across - seen[:, ::-1].argmax(axis=1), 0)
+    count = len(seen)
+    # Entry (i, j): of rows i to j, both in it.
+    later = np.arange(count)[:, None] <= np.arange(count)
+    start = np.minimum.accumulate(np.where(later, left, across), axis=1)
+    end = np.maximum.accumulate(np.where(later, right, 0), axis=1)
+    high = np.arange(1, count + 1) - np.arange(count)[:, None]
+    sides = [
+        share * np.minimum(high * CELL + 2 * reach, size) * np.minimum((end - start) * CELL + 2 * reach, size)
+        for reach, share in COSTS
+    ]
+    # Rows with nothing in them cost nothing.
+    cost = np.where(later, np.where(end > start, sum(sides) + CALLS, 0.0), np.inf)
+    boxes = (
+        (top + first, int(start[first, last]), last + 1 - first, int(end[first, last] - start[first, last]))
+        for first, last in _cut(cost)
+        if end[first, last] > start[first, last]
+    )
+    return [(y * CELL, x * CELL, height * CELL, width * CELL) for y, x, height, width in boxes]
 
-    def cost(areas: list[Area]) -> int:
-        wide = [grown(area, size, REACH + LEVEL_REACH) for area in areas]
-        return sum(height * width for _, _, height, width in wide)
 
-    return min((_banded(seen, bands) for bands in BANDS), key=cost)
+def _cut(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First and last rows of the parts into which all rows are cut at the least cost, at most `MOST`.
 
-
-def _banded(seen: Tensor, bands: int) -> list[Area]:
-    """The box of what is seen, bool (S, S), in each band."""
-    size = seen.shape[-1]
-    areas: list[Area] = []
-    for top, band in zip(range(0, size, size // bands), seen.view(bands, -1, size), strict=True):
-        rows, columns = (band.any(dim=axis).nonzero() for axis in (1, 0))
-        if len(rows):
-            (first, last), (left, right) = (
-                (int(at[0]) // 8 * 8, int(at[-1]) // 8 * 8 + 8) for at in (rows, columns)
-            )
-            areas.append((top + first, left, last - first, right - left))
-    return areas
+    Args:
+        cost: (N, N), of the rows from one to another.
+    """
+    # By dynamic programming: the least that all rows up to the last of a part cost, for one part more every time.
+    least, froms = cost[0], []
+    for _ in range(MOST - 1):
+        whole = np.concatenate([[np.inf], least[:-1]])[:, None] + cost
+        froms.append(whole.argmin(axis=0))
+        least = np.minimum(least, whole.min(axis=0))
+        froms[-1][least < whole.min(axis=0)] = -1
+    parts, last = [], len(cost) - 1
+    for begin in reversed(froms):
+        if begin[last] >= 0:
+            parts.append((int(begin[last]), last))
+            last = int(begin[last]) - 1
+    return [(0, last), *reversed(parts)]

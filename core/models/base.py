@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from diffusers.configuration_utils import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
 
 
 class ConfiguredModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -13,3 +14,7 @@ class ConfiguredModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     if TYPE_CHECKING:
         config: Any
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As of any torch module: diffusers looks for quantised and offloaded weights first, and imports the compiler for it."""
+        return nn.Module.to(self, *args, **kwargs)

@@ -257,15 +257,17 @@ def test_areas_hold_every_pixel_of_every_mask_and_empty_bands_have_none():
     assert grown((20, 28, 4, 4), 64, 16) == (4, 12, 36, 36)
 
 
-def test_a_frame_is_cut_into_as_many_areas_as_leave_the_least_to_make():
+def test_a_frame_is_cut_where_it_leaves_the_least_to_make():
     standing, arms_out = torch.zeros(1, 1, 512, 512), torch.zeros(1, 1, 512, 512)
     standing[..., 20:500, 201:299] = 1
     arms_out[..., 20:500, 230:290] = 1
     arms_out[..., 90:120, 10:500] = 1
     assert areas_of(standing) == [(16, 200, 488, 104)]
-    assert areas_of(arms_out) == [(16, 8, 112, 496)] + [(top, 224, 128, 72) for top in (128, 256)] + [
-        (384, 224, 120, 72)
-    ]
+    assert areas_of(arms_out) == [(16, 224, 72, 72), (88, 8, 32, 496), (120, 224, 384, 72)]
+    assert areas_of(torch.ones(1, 1, 512, 512)) == [(0, 0, 512, 512)]
+    two = torch.zeros(2, 1, 512, 512)
+    two[0, 0, 8:40, 8:40] = two[1, 0, 470:512, 480:512] = 0.01
+    assert areas_of(two) == [(8, 8, 32, 32), (464, 480, 48, 32)]
     for mask in (standing, arms_out):
         left = mask.clone()
         for top, start, height, width in areas_of(mask):
