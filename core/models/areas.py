@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Area = tuple[int, int, int, int]
-"""Top, left, height and width in pixels of the finest frame; multiples of 4, of `areas_of` of `CELL`, so that smaller maps have it."""
+"""Top, left, height and width in pixels of the finest frame; multiples of 4, of `areas_of` of `CELL`; smaller maps have it."""
 
 REACH = 8
 """Pixels of the finest frame over which the finest answer is made: three convolutions and an enlargement, all at its half."""
