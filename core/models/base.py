@@ -15,6 +15,6 @@ class ConfiguredModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
     if TYPE_CHECKING:
         config: Any
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
+    def to(self, *args: Any, **kwargs: Any) -> Self:  # type: ignore[override]
         """As of any torch module: diffusers looks for quantised and offloaded weights first, and imports the compiler for it."""
         return nn.Module.to(self, *args, **kwargs)
