@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from maskel_core.errors import MaskelError
 from maskel_core.evaluation.report import markdown_table
 from maskel_core.models import MaskedAutoencoder, MaskTransformer
 from maskel_core.models.store import WEIGHTS, export_model, load_model
@@ -67,23 +68,34 @@ Describes a whole-body X-ray (bone and soft-tissue line integrals) by {width} nu
 """
 
 
-def export_run(run: Path | str, target: Path | str, report: Path | str | None = None) -> Path:
+def export_run(
+    run: Path | str, target: Path | str, report: Path | str | None = None, detail_gain: float | None = None
+) -> Path:
     """Export ``RUN/generator``, or ``RUN/autoencoder`` of a run that has nothing else, and write its model card.
 
     Args:
         run: Folder of a finished training run.
         target: Folder to write, whose name becomes the model's.
         report: report.json of an evaluation, for the figures on the card.
+        detail_gain: Of a `MaskTransformer`, as benchmarks/detail.py measures it; None keeps the run's.
 
     Returns:
         The target folder.
 
     Raises:
-        MaskelError: ``model_missing``, ``model_damaged``.
+        MaskelError: ``model_missing``, ``model_damaged``; ``bad_gain`` for one below 0 or for another model.
     """
     run, target = Path(run), Path(target)
     parts = [run / name for name in ("generator", "autoencoder") if (run / name / "config.json").is_file()]
     model = load_model(parts[0] if parts else run / "generator")
+    if detail_gain is not None:
+        if not isinstance(model, MaskTransformer) or not 0 <= detail_gain < float("inf"):
+            raise MaskelError(
+                "bad_gain",
+                f"{type(model).__name__} takes no detail gain of {detail_gain:g}.",
+                "Leave --detail-gain out, or give a MaskTransformer a number from 0.",
+            )
+        model.register_to_config(detail_gain=detail_gain)
     export_model(model, target)
     exported = load_model(target)
     found = json.loads(Path(report).read_text(encoding="utf-8")) if report is not None else None
@@ -149,8 +161,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--detail-gain", type=float)
     given = parser.parse_args(arguments)
-    print(export_run(given.run, given.target, given.report))
+    print(export_run(given.run, given.target, given.report, given.detail_gain))
 
 
 if __name__ == "__main__":

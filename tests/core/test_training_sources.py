@@ -13,6 +13,7 @@ from maskel_core.data.dataset import Augmentation, SampleStore
 from maskel_core.data.sample import VIEWS_PER_BODY, make_sample, split_of
 from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, DiffusionXray
+from maskel_core.models.store import load_model
 from maskel_core.training import losses
 from maskel_core.training.config import LossConfig, StageConfig, TrainingConfig
 from maskel_core.training.export import export_run
@@ -299,6 +300,11 @@ def test_a_base_run_goes_through_both_sizes_and_ships(tmp_path):
         lines[-1]["review"]["l1"]
         < 1.2 * json.loads((tmp_path / "first" / "log.jsonl").read_text().splitlines()[-1])["review"]["l1"]
     )
-    shipped = export_run(tmp_path / "second", tmp_path / "maskel-base")
+    shipped = export_run(tmp_path / "second", tmp_path / "maskel-base", detail_gain=0.5)
     assert "no codebook" in (shipped / "README.md").read_text()
+    assert load_model(shipped).config.detail_gain == 0.5
+    for gain in (-0.5, float("nan")):
+        with pytest.raises(MaskelError) as caught:
+            export_run(tmp_path / "second", tmp_path / "other", detail_gain=gain)
+        assert caught.value.code == "bad_gain"
     assert second.exists()
