@@ -37,7 +37,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=report.FOLDER)
     options = parser.parse_args()
     store = SampleStore.open(options.data, "val", cache=False)
-    picks = [i * len(store) // options.samples for i in range(min(options.samples, len(store)))]
+    count = min(options.samples, len(store))
+    picks = [i * len(store) // count for i in range(count)]
     picks = [i for i in picks if (store.layers[i, 0] > 0).any()]
     frontal = np.array([groups_of(store.metas[i])["view"] == "front" for i in picks])
     result = {
@@ -48,7 +49,11 @@ def main() -> int:
         "gains": {
             str(gain): {
                 "all": dict(zip(FIGURES, rows.mean(axis=0).round(4).tolist(), strict=True)),
-                "frontal": dict(zip(FIGURES, rows[frontal].mean(axis=0).round(4).tolist(), strict=True)),
+                **(
+                    {"frontal": dict(zip(FIGURES, rows[frontal].mean(axis=0).round(4).tolist(), strict=True))}
+                    if frontal.any()
+                    else {}
+                ),
             }
             for gain in ("sharpened", *GAINS)
             for rows in [figures(options.model, store, picks, 0.0 if gain == "sharpened" else float(gain))]

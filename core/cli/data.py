@@ -31,7 +31,7 @@ def build(
     outfits: Annotated[
         str,
         typer.Option(
-            help="Shares of kinds of characters among these that hold instead of their own, such as hair=0.6,coat=0."
+            help="Weights of kinds of characters among these in place of their own, such as hair=0.6,coat=0."
         ),
     ] = "",
     engine: Annotated[
@@ -52,8 +52,10 @@ def build(
     except ValueError:
         misuse(f"{energies!r} is no list of numbers.")
     parts = [value.partition("=") for value in outfits.split(",") if value.strip()]
+    if len({name.strip() for name, _, _ in parts}) < len(parts):
+        misuse(f"{outfits!r} names an outfit twice.")
     try:
-        shares = tuple({name.strip(): float(share) for name, _, share in parts}.items())
+        shares = tuple((name.strip(), float(share)) for name, _, share in parts)
     except ValueError:
         misuse(f"{outfits!r} is no list such as hair=0.6,coat=0.")
     with progress_bar("Samples") as progress:

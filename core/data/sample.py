@@ -75,7 +75,7 @@ def check_share(clothed: float) -> None:
 
 
 def check_outfits(outfits: Shares) -> None:
-    """Refuse outfits that are not there and shares below 0 or all 0.
+    """Refuse outfits that are not there, shares below 0 and sums that are 0 or endless.
 
     Raises:
         MaskelError: ``bad_outfit``.
@@ -88,8 +88,11 @@ def check_outfits(outfits: Shares) -> None:
             raise MaskelError(
                 "bad_outfit", f"{share:g} is no share of the outfit {name}.", "Choose a number from 0."
             )
-    if not any(dict(outfits).get(name, share) for name, (share, _) in OUTFITS.items()):
-        raise MaskelError("bad_outfit", "All outfits have a share of 0.", "Give one a share above 0.")
+    total = sum(dict(outfits).get(name, share) for name, (share, _) in OUTFITS.items())
+    if not 0.0 < total < float("inf"):
+        raise MaskelError(
+            "bad_outfit", f"The shares of all outfits add up to {total:g}.", "Give them usual shares."
+        )
 
 
 def sample_camera(rng: np.random.Generator, figure: Figure, beside: torch.Tensor | None = None) -> Camera:

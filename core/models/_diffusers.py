@@ -7,13 +7,27 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
+from importlib.abc import MetaPathFinder
 
 COMPILER = "torch._dynamo"
 
+
+class _Absent(MetaPathFinder):
+    """The compiler is not there for the thread that made this; others may want it meanwhile."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == COMPILER and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"{name} is left out", name=name)
+
+
 if COMPILER not in sys.modules:
-    # None makes an import fail as if the module were not there.
-    sys.modules[COMPILER] = None  # type: ignore[assignment]
+    finder = _Absent()
+    sys.meta_path.insert(0, finder)
     try:
         importlib.import_module("diffusers.models.modeling_utils")
     finally:
-        del sys.modules[COMPILER]
+        sys.meta_path.remove(finder)

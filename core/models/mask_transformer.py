@@ -289,7 +289,8 @@ def asymmetry(mask: Tensor) -> Tensor:
 
 def needless(turned: Tensor) -> bool:
     """Whether no mask of bool (B,) is turned, told only where it costs no wait: without gradients, on the CPU."""
-    if torch.compiler.is_compiling() or torch.is_grad_enabled() or turned.device.type != "cpu":
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if traced or torch.is_grad_enabled() or turned.device.type != "cpu":
         return False
     return not bool(turned.any())
 

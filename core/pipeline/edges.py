@@ -26,18 +26,23 @@ def sharpen(maps: Tensor, strength: float = SHARPENING) -> Tensor:
     return (maps * (1 + strength)).sub_(around, alpha=strength / 12).clamp_min_(0)
 
 
+BEYOND = 3
+"""Pixels of the frame by which values are carried past the body's edge; more than the near blur of `lift_detail` reaches."""
+
 NEAR, FAR = 1.0, 4.0
 """Standard deviations, pixels of the frame, between which `lift_detail` works: finer detail of an answer is hardly true."""
 
 
-def lift_detail(maps: Tensor, strength: float) -> Tensor:
+def lift_detail(maps: Tensor, strength: float, known: Tensor) -> Tensor:
     """Give detail between `NEAR` and `FAR` back the contrast that a model leaves out where it is not sure of a place.
 
-    A difference of Gaussians is added: the measured bands of answers and of true X-rays are in docs/model.md.
+    A difference of Gaussians is added, and what falls below 0 beside bones is cut: the measured bands of answers and of true
+    X-rays, and what this does to the sum of bone, are in docs/model.md.
 
     Args:
-        maps: float (C, S, S) >= 0, S a multiple of 4.
+        maps: float (C, S, S) >= 0, S a multiple of 4; 0 where not known.
         strength: Times the band that is added, >= 0.
+        known: bool (S, S), where values mean something, see `reach_of`; the others take no part, so that no body ends in a rim.
 
     Returns:
         The same shape, >= 0; a new tensor.
@@ -45,8 +50,11 @@ def lift_detail(maps: Tensor, strength: float) -> Tensor:
     near = _convolved(maps, _gaussian(NEAR, 2))
     # A quarter of the size does for the wide blur: what pooling and enlarging blur counts towards it.
     own = (FAR**2 - 15 / 12 - 16 / 6) / 16
-    small = _convolved(F.avg_pool2d(maps, 4), _gaussian(own**0.5, 3))
-    far = F.interpolate(small[None], size=maps.shape[1:], mode="bilinear", align_corners=False)[0]
+    wide = _gaussian(own**0.5, 3)
+    small, share = (_convolved(F.avg_pool2d(it, 4), wide) for it in (maps, known.to(maps.dtype)[None]))
+    far = F.interpolate(
+        (small / share.clamp_min(0.01))[None], size=maps.shape[1:], mode="bilinear", align_corners=False
+    )[0]
     return near.sub_(far).mul_(strength).add_(maps).clamp_min_(0)
 
 
@@ -72,7 +80,22 @@ def _convolved(maps: Tensor, weights: Tensor) -> Tensor:
     return maps
 
 
-def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:
+def reach_of(frame: Tensor, pixels: int = BEYOND) -> Tensor:
+    """Bool (S, S): where `extend_beyond` leaves a value, for a frame (1, S, S)."""
+    known = _trusted(frame)
+    for _ in range(pixels):
+        known = widened(known)
+    return known
+
+
+def _trusted(frame: Tensor) -> Tensor:
+    """Bool (S, S): pixels of a frame (1, S, S) whose values are the model's own."""
+    solid = frame[0] >= 0.5
+    # Parts thinner than a pixel of the frame have no solid pixel near: there the model's value is all there is.
+    return solid | ((frame[0] > 0.02) & ~widened(solid))
+
+
+def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = BEYOND) -> Tensor:
     """Carry the layers a few pixels past the body's edge.
 
     The model's values mean something only inside the mask; enlarging them must not mix in what lies outside.
@@ -85,9 +108,7 @@ def extend_beyond(integrals: Tensor, frame: Tensor, pixels: int = 3) -> Tensor:
     Returns:
         float (2, S, S), changed only where the mask is under one half.
     """
-    solid = frame[0] >= 0.5
-    # Parts thinner than a pixel of the frame have no solid pixel near: there the model's value is all there is.
-    known = solid | ((frame[0] > 0.02) & ~widened(solid))
+    known = _trusted(frame)
     width = frame.shape[2] + 2
     around = torch.tensor([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)])[:, None]
     values = F.pad(integrals * known, (1, 1, 1, 1)).flatten(1)

@@ -17,7 +17,7 @@ from maskel_core.models.areas import areas_of
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
-from maskel_core.pipeline.edges import extend_beyond, lift_detail, sharpen
+from maskel_core.pipeline.edges import extend_beyond, lift_detail, reach_of, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
 from maskel_core.pipeline.letterbox import Letterbox
@@ -51,7 +51,8 @@ class XrayOutput:
         bone: float32 (h, w), bone line integral, 0 outside.
         soft: float32 (h, w), soft-tissue line integral, 0 outside.
         joints: Joints by name; empty unless asked for.
-        uncertainty: float32 (h, w), how far the bone line integral is expected to be off, 0 outside; None where the
+        uncertainty: float32 (h, w), how far the network's bone line integral is expected to be off, before its detail is
+            lifted, 0 outside; None where the
             model does not say or when it was not asked for.
         familiarity: How like the training masks this one is, 0 to 1; under 0.5 the answer is to be doubted; None where the
             model does not say.
@@ -169,6 +170,9 @@ class MaskelPipeline:
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
+        gain = getattr(model.config, "detail_gain", 0.0)
+        if not isinstance(gain, (int, float)) or not 0 <= gain < float("inf"):
+            raise damaged(folder, f"its detail_gain is {gain!r}")
         familiarity = Familiarity.load(folder)
         return cls(model, folder.resolve().name, _description(folder), device, precision, familiarity)
 
@@ -310,7 +314,7 @@ class MaskelPipeline:
             doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
         cover = torch.from_numpy(mask).float().div_(255)
         integrals = extend_beyond(scaling.restore(xray[None])[0], frame)
-        integrals = self._mended(integrals, resampled=not (self._whole and box.side == box.size))
+        integrals = self._mended(integrals, frame, resampled=not (self._whole and box.side == box.size))
         if box.side > box.size:
             # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
             enlarged = box.backward(scaling.normalise(integrals[None])[0])
@@ -335,14 +339,14 @@ class MaskelPipeline:
         image = render_style(prepared.request.style, layers[0], layers[1], mask)
         return XrayOutput(image, layers[0], layers[1], found, doubt, prediction.familiarity)
 
-    def _mended(self, integrals: Tensor, resampled: bool) -> Tensor:
+    def _mended(self, integrals: Tensor, frame: Tensor, resampled: bool) -> Tensor:
         """The layers with what the way into a frame has blurred, or the detail of bone that the model leaves out."""
         bone, soft = integrals[:1], integrals[1:]
         # Frames of whole pixels have lost nothing that sharpening could give back.
         if resampled:
             soft = sharpen(soft)
         if self._detail:
-            bone = lift_detail(bone, self._detail)
+            bone = lift_detail(bone, self._detail, reach_of(frame))
         elif resampled:
             bone = sharpen(bone)
         return torch.cat([bone, soft])

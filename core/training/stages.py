@@ -202,7 +202,10 @@ class GeneratorStage:
 
     def _check_balance(self) -> None:
         """The game is weighed by its pull on the layers that make pictures: they must learn."""
+        if self.weights.adversarial_start >= 1:
+            return
         fine = isinstance(self.model, MaskTransformer) and self.model.fine is not None
+        fine = fine and self.config.fine_start < 1
         layers = {"fine.out": self.finest_layer} if fine else {}
         if not fine or self.weights.adversarial_start < self.config.fine_start:
             layers["out" if isinstance(self.model, PlainUNet) else "decoder.out"] = self.last_layer

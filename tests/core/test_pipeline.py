@@ -15,7 +15,7 @@ from maskel_core.models import CONFIGURATIONS, XrayPrediction
 from maskel_core.models.joint_head import read_heat
 from maskel_core.models.store import CHECKSUMS, WEIGHTS, export_model, load_model
 from maskel_core.pipeline import STYLES, Letterbox, MaskelPipeline, render_style
-from maskel_core.pipeline.edges import FAR, NEAR, extend_beyond, lift_detail, sharpen
+from maskel_core.pipeline.edges import FAR, NEAR, extend_beyond, lift_detail, reach_of, sharpen
 from maskel_core.pipeline.letterbox import body_box
 from maskel_core.pipeline.masks import resize_mask
 from maskel_core.pipeline.turning import leans_left
@@ -392,6 +392,16 @@ def test_only_xray_makers_open_as_pipelines(tmp_path):
     assert caught.value.code == "model_damaged"
 
 
+@pytest.mark.parametrize("gain", [-0.1, float("inf"), "much", None])
+def test_a_model_with_no_usable_gain_is_damaged(tmp_path, gain):
+    model = CONFIGURATIONS["tiny-base"].make_generator()
+    model.register_to_config(detail_gain=gain)
+    export_model(model, tmp_path)
+    with pytest.raises(MaskelError) as caught:
+        MaskelPipeline.from_pretrained(tmp_path)
+    assert caught.value.code == "model_damaged"
+
+
 def test_sharpening_leaves_what_is_flat_or_even_and_undoes_a_blur():
     columns = torch.arange(32.0)
     even = (2 + 0.1 * columns).expand(2, 32, 32).contiguous()
@@ -409,14 +419,25 @@ def test_sharpening_leaves_what_is_flat_or_even_and_undoes_a_blur():
 
 def test_lifted_detail_is_a_difference_of_gaussians():
     maps = torch.nn.functional.avg_pool2d(torch.rand(1, 2, 68, 68), 5, 1)[0] + 1
-    lifted = lift_detail(maps, 0.8).numpy()
+    everywhere = torch.ones(64, 64, dtype=torch.bool)
+    lifted = lift_detail(maps, 0.8, everywhere).numpy()
     wanted = [m + 0.8 * (gaussian_filter(m, NEAR) - gaussian_filter(m, FAR)) for m in maps.numpy()]
     # Replicated edges lie differently in a quarter of the size.
     inner = np.s_[:, 12:-12, 12:-12]
-    assert np.abs(lifted - np.stack(wanted))[inner].max() < 0.2 * np.abs(lifted - maps.numpy())[inner].max()
-    assert torch.allclose(lift_detail(torch.full((2, 8, 8), 3.0), 0.8), torch.full((2, 8, 8), 3.0))
-    assert lift_detail(torch.eye(32)[None] * 5, 2.0).min() == 0
-    assert torch.equal(lift_detail(maps, 0.0), maps)
+    assert np.abs(lifted - np.stack(wanted))[inner].max() < 0.15 * np.abs(lifted - maps.numpy())[inner].max()
+    assert lift_detail(torch.eye(64)[None] * 5, 2.0, everywhere).min() == 0
+    assert torch.equal(lift_detail(maps, 0.0, everywhere), maps)
+
+
+def test_a_body_of_one_density_has_no_rim_where_detail_is_lifted():
+    frame = torch.zeros(1, 64, 64)
+    frame[:, 10:50, 20:28] = frame[:, 30:, 20:60] = 1
+    frame[:, 9, 20:28] = 0.4
+    whole = extend_beyond(torch.full((2, 64, 64), 3.0), frame)
+    known = reach_of(frame)
+    assert torch.equal(known, whole[0] > 0)
+    lifted = lift_detail(whole, 0.85, known)
+    assert (lifted[:, frame[0] > 0] - 3).abs().max() < 0.1
 
 
 def test_a_model_that_leaves_detail_out_gets_it_back_and_is_not_sharpened_as_well():
@@ -428,14 +449,19 @@ def test_a_model_that_leaves_detail_out_gets_it_back_and_is_not_sharpened_as_wel
     model.forward = lambda frames, **_: XrayPrediction(noise.expand(len(frames), -1, -1, -1))
     box = Letterbox.around(mask, 64, EchoModel.config.margin, whole=True)
     inside = np.s_[24:54, 34:46]
-    wanted = box.backward(lift_detail(model.scaling.restore(noise)[0], 0.5)).numpy()
     out = MaskelPipeline(model, "lifted")(mask)
-    assert np.abs(out.bone - wanted[0])[inside].max() < 0.05
+    known = reach_of(box.forward(torch.from_numpy(mask)[None]))
+    plain = model.scaling.restore(noise)[0]
+    wanted = box.backward(lift_detail(plain * known, 0.5, known)).numpy()
+    assert np.abs(out.bone - wanted[0])[inside].max() < 0.1
+    assert np.allclose(out.soft[inside], box.backward(plain)[1].numpy()[inside], atol=1e-5)
     model.config.whole_pixels = False
-    small = MaskelPipeline(model, "lifted")(mask[::2, ::2]).bone
+    small = MaskelPipeline(model, "lifted")(mask[::2, ::2])
     box = Letterbox.around(mask[::2, ::2], 64, EchoModel.config.margin)
-    wanted = box.backward(lift_detail(model.scaling.restore(noise)[0], 0.5)).numpy()
-    assert np.abs(small - wanted[0])[12:27, 17:23].max() < 0.05
+    known = reach_of(box.forward(torch.from_numpy(mask[::2, ::2].copy())[None]))
+    wanted = box.backward(torch.cat([lift_detail(plain * known, 0.5, known)[:1], sharpen(plain)[1:]])).numpy()
+    for made, layer in ((small.bone, wanted[0]), (small.soft, wanted[1])):
+        assert np.abs(made - layer)[12:27, 17:23].max() < 0.1
 
 
 @pytest.mark.parametrize("seed", range(3))

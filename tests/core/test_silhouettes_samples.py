@@ -168,7 +168,13 @@ def test_a_set_may_hold_more_of_some_outfits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "outfits",
-    [(("wig", 0.5),), (("hair", -1.0),), (("hair", float("nan")),), tuple((name, 0.0) for name in OUTFITS)],
+    [
+        (("wig", 0.5),),
+        (("hair", -1.0),),
+        (("hair", float("nan")),),
+        tuple((name, 0.0) for name in OUTFITS),
+        (("hair", 1e308), ("coat", 1e308)),
+    ],
 )
 def test_what_is_no_outfit_is_refused(tmp_path: Path, outfits: tuple[tuple[str, float], ...]) -> None:
     with pytest.raises(MaskelError) as refused:
@@ -217,7 +223,8 @@ def test_the_commands_speak_plainly(tmp_path: Path, monkeypatch, capsys) -> None
     status, text = run("build", "--count", "2", "--out", str(tmp_path / "set"), "--outfits", "wig=1")
     assert status == 1
     assert "no outfit" in text
-    assert run("build", "--count", "2", "--out", str(tmp_path / "set"), "--outfits", "hair")[0] == 2
+    for wrong in ("hair", "hair=1,hair=0"):
+        assert run("build", "--count", "2", "--out", str(tmp_path / "set"), "--outfits", wrong)[0] == 2
 
 
 def test_the_page_names_every_augmentation() -> None:

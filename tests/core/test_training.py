@@ -121,6 +121,7 @@ def test_a_game_that_could_not_be_weighed_is_refused(store):
         (0.5, ("fine",), "decoder.out"),
         (0.0, ("fine",), ""),
         (0.5, ("fine", "decoder"), ""),
+        (1.0, ("decoder",), ""),
     ):
         config = StageConfig(trains=trains, fine_start=start)
         parts = fine.make_generator(), None, fine.make_discriminator(), config
