@@ -21,7 +21,7 @@ from maskel_core.data.dataset import SampleStore
 from maskel_core.evaluation.groups import groups_of
 from maskel_core.evaluation.metrics import crispness, high_pass, pearson, slope_correlation
 from maskel_core.pipeline import DEFAULT_MODEL, Letterbox, MaskelPipeline
-from maskel_core.pipeline.edges import extend_beyond
+from maskel_core.pipeline.edges import extend_beyond, lift_detail, reach_of
 from scipy.ndimage import gaussian_filter
 
 SIGMAS = (0.0, 0.6, 1.0, 1.6, 2.5, 4.0, 6.5, 10.0)
@@ -89,10 +89,11 @@ def figures(folder: Path, store: SampleStore, picks: list[int], gain: float) -> 
 
 
 def bands(folder: Path, store: SampleStore, picks: list[int]) -> list[dict[str, Any]]:
-    """By band: its Gaussians, its strength in the truth over that in answers, and how far the two correlate."""
+    """By band: Gaussians, strength in the truth over that in answers, before and after they are lifted, and correlation."""
     model: Any = MaskelPipeline.from_pretrained(folder).model
     size, margin, scaling = model.config.sample_size, model.config.margin, model.scaling
-    sums = np.zeros((len(SIGMAS) - 1, 3))
+    gain = float(model.config.detail_gain)
+    sums = np.zeros((len(SIGMAS) - 1, 4))
     for pick in picks:
         mask = store.masks[pick]
         box = Letterbox.around(mask, size, margin)
@@ -104,19 +105,21 @@ def bands(folder: Path, store: SampleStore, picks: list[int]) -> list[dict[str, 
         truth = extend_beyond(truth / frame.clamp_min(0.5), frame)
         made = extend_beyond(made, frame)
         inside = gaussian_filter((frame[0] >= 0.5).float().numpy(), 2) > 0.98
-        ours, theirs = (split(maps[0].numpy()) for maps in (made, truth))
-        for row, a, b in zip(sums, ours, theirs, strict=True):
-            a, b = a[inside], b[inside]
+        lifted = lift_detail(made[:1], gain, reach_of(frame))
+        three = (split(maps[0].numpy()) for maps in (made, truth, lifted))
+        for row, *band in zip(sums, *three, strict=True):
+            a, b, c = (values[inside] for values in band)
             if a.size:
-                row += (a * a).mean(), (b * b).mean(), (a * b).mean()
+                row += (a * a).mean(), (b * b).mean(), (a * b).mean(), (c * c).mean()
     return [
         {
             "from_pixels": near,
             "to_pixels": far,
             "truth_over_answer": round(float((theirs / ours) ** 0.5), 3),
+            "truth_over_lifted": round(float((theirs / after) ** 0.5), 3),
             "correlation": round(float(both / (ours * theirs) ** 0.5), 3),
         }
-        for (near, far), (ours, theirs, both) in zip(itertools.pairwise(SIGMAS), sums, strict=True)
+        for (near, far), (ours, theirs, both, after) in zip(itertools.pairwise(SIGMAS), sums, strict=True)
     ]
 
 
