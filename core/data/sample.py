@@ -88,7 +88,8 @@ def check_outfits(outfits: Shares) -> None:
             raise MaskelError(
                 "bad_outfit", f"{share:g} is no share of the outfit {name}.", "Choose a number from 0."
             )
-    total = sum(dict(outfits).get(name, share) for name, (share, _) in OUTFITS.items())
+    given = dict(outfits)
+    total = sum(given.get(name, share) for name, (share, _) in OUTFITS.items())
     if not 0.0 < total < float("inf"):
         raise MaskelError(
             "bad_outfit", f"The shares of all outfits add up to {total:g}.", "Give them usual shares."

@@ -120,15 +120,14 @@ class XrayDecoder(nn.Module):
             latent: (B, channels_in, grid, grid).
             pyramid: Mask features of each level, coarse to fine, or None.
             mask: (B, 1, S, S) for the output layer, or None.
-            tap: Given each level's number and features; the next level works on what it returns.
+            tap: Given each level's number and features, but the last's; the next level works on what it returns.
 
         Returns:
             (B, 2, S, S) before the softplus, and every level's features, coarse to fine.
         """
-        last = len(self.levels) - 1
         x, states = self.lead(latent, pyramid, tap)
-        states.append(self._level(last, x, None if pyramid is None else pyramid[last]))
-        return self._picture(states[-1] if tap is None else tap(last, states[-1]), mask), states
+        picture, features = self.last(x, None if pyramid is None else pyramid[-1], mask)
+        return picture, [*states, features]
 
     def lead(
         self,
@@ -157,7 +156,11 @@ class XrayDecoder(nn.Module):
             The picture before the softplus, and the level's features.
         """
         features = self._level(len(self.levels) - 1, x, beside)
-        return self._picture(features, mask), features
+        x = self.norm(features)
+        if mask is not None:
+            # The outline at full size, folded into channels: a convolution at full size would cost the most.
+            x = torch.cat([x, pixel_unshuffle(mask, self.factor).to(x.dtype)], dim=1)
+        return pixel_shuffle(self.out(F.silu(self.head(x))), self.factor), features
 
     def _level(self, index: int, x: Tensor, beside: Tensor | None) -> Tensor:
         if index:
@@ -166,10 +169,3 @@ class XrayDecoder(nn.Module):
             x = x + self.joins[index](beside)
         features: Tensor = self.levels[index](x)
         return features
-
-    def _picture(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        x = self.norm(x)
-        if mask is not None:
-            # The outline at full size, folded into channels: a convolution at full size would cost the most.
-            x = torch.cat([x, pixel_unshuffle(mask, self.factor).to(x.dtype)], dim=1)
-        return pixel_shuffle(self.out(F.silu(self.head(x))), self.factor)

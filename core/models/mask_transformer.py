@@ -236,11 +236,15 @@ class MaskTransformer(ConfiguredModel):
 
     def _part(self, maps: tuple[Tensor, Tensor, Tensor], area: Area, turned: Tensor | None) -> Tensor:
         """An area of the finest answer as it is in the whole, from the finest features, the coarse picture and the mask."""
-        assert self.fine is not None
         size = maps[2].shape[-1]
-        wide = grown(area, size)
-        made = settled(self.fine(*(take_area(it, wide, size, turned) for it in maps)), turned)
-        top, left = area[0] - wide[0], area[1] - wide[1]
+        close = grown(area, size)
+        return self._within([take_area(it, close, size, turned) for it in maps], close, area, turned)
+
+    def _within(self, maps: Sequence[Tensor], close: Area, area: Area, turned: Tensor | None) -> Tensor:
+        """The finest answer of an area, of maps that were cut to the area grown."""
+        assert self.fine is not None
+        made = settled(self.fine(*maps), turned)
+        top, left = area[0] - close[0], area[1] - close[1]
         return made[..., top : top + area[2], left : left + area[3]]
 
     def _parts(
@@ -250,7 +254,6 @@ class MaskTransformer(ConfiguredModel):
 
         ``maps`` are what the decoder's last level works on, the pyramid's finest level, the mask at the base's size and as it is.
         """
-        assert self.fine is not None
         mask = maps[3]
         size, small = mask.shape[-1], maps[1].shape[-1]
         xray = mask.new_zeros((len(mask), 2, size, size))
@@ -259,14 +262,11 @@ class MaskTransformer(ConfiguredModel):
             wide, close = grown(area, size, REACH + LEVEL_REACH), grown(area, size)
             coarse, features = self.decoder.last(*(take_area(it, wide, size, turned) for it in maps[:3]))
             within = close[0] - wide[0], close[1] - wide[1], *close[2:]
-            features = take_area(features, within, wide[3], turned)
+            features, coarse = (take_area(it, within, wide[3], turned) for it in (features, coarse))
             doubt = self._spread(features)
             take_area(spread, close, size).copy_(doubt if turned is None else turn(doubt, turned))
-            coarse = take_area(coarse, within, wide[3], turned)
-            made = settled(self.fine(features, coarse, take_area(mask, close, size, turned)), turned)
-            top, left = area[0] - close[0], area[1] - close[1]
-            made = made[..., top : top + area[2], left : left + area[3]]
-            take_area(xray, area, size).copy_(made)
+            cut = features, coarse, take_area(mask, close, size, turned)
+            take_area(xray, area, size).copy_(self._within(cut, close, area, turned))
         return xray, spread if turned is None else turn(spread, turned)
 
 
