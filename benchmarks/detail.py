@@ -65,10 +65,10 @@ def main() -> int:
 
 
 def opened(folder: Path, gain: float) -> MaskelPipeline:
-    """The pipeline of a model with another gain than its own."""
+    """The pipeline of a model with another gain than its own, which looks once."""
     pipeline = MaskelPipeline.from_pretrained(folder)
     pipeline.model.register_to_config(detail_gain=gain)
-    return MaskelPipeline(pipeline.model, folder.name)
+    return MaskelPipeline(pipeline.model, folder.name, looks=1)
 
 
 def figures(folder: Path, store: SampleStore, picks: list[int], gain: float) -> np.ndarray:

@@ -29,6 +29,9 @@ MEMORY_LIMIT_MIB = 1.2 * 1024
 ARMS_OUT = "arms out"
 """Row of our model's time for a figure that fills its frame both ways."""
 
+ONE_LOOK = "one look"
+"""Row of our model's time where pictures are looked at once."""
+
 FRESH = """
 import os, sys
 from maskel_core.cli import app
@@ -92,6 +95,9 @@ def measure(folder: Path | None, options: argparse.Namespace) -> dict:
         "the paper's": paper_model(),
     }
     ours = open_pipeline(folder, options.device, options.threads, options.precision)
+    once = MaskelPipeline(
+        ours.model, ours.model_id, device=options.device, precision=options.precision, looks=1
+    )
     pipes = {ours.model_id: ours}
     for name, model in peers.items():
         pipes[name] = MaskelPipeline(model, name, device=options.device, precision=options.precision)
@@ -103,6 +109,7 @@ def measure(folder: Path | None, options: argparse.Namespace) -> dict:
         }
         reaching = report.figure(size, arms_out=True)
         works[ARMS_OUT] = lambda mask=reaching: encode_png(ours(mask).image)
+        works[ONE_LOOK] = lambda mask=mask: encode_png(once(mask).image)
         times = report.interleaved(works, options.runs, warm=2)
         middle = {name: statistics.median(seconds) for name, seconds in times.items()}
         row = {name: report.summary(seconds) for name, seconds in times.items()}

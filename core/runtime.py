@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def open_pipeline(
-    model: Path | None = None, device: str = "auto", threads: int | None = None, precision: str = "auto"
+    model: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+    looks: int | None = None,
 ) -> MaskelPipeline:
     """Load a pipeline onto a device.
 
@@ -21,6 +25,7 @@ def open_pipeline(
         device: ``auto`` (CUDA, then MPS, then CPU), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         threads: CPU threads for torch, process-wide; None leaves torch's choice.
         precision: ``auto`` (the fastest without visible loss), ``float32``, ``bfloat16`` or ``float16``.
+        looks: How often a picture is looked at, 1 (twice as fast) or 2; None = as the model says.
 
     Raises:
         MaskelError: ``bad_device``, and what ``MaskelPipeline.from_pretrained`` raises.
@@ -32,7 +37,7 @@ def open_pipeline(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    return MaskelPipeline.from_pretrained(model, target, precision)
+    return MaskelPipeline.from_pretrained(model, target, precision, looks)
 
 
 def choose_device(name: str) -> str:

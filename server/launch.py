@@ -59,6 +59,7 @@ class LaunchOptions:
     model: Path | None = None
     device: str = "auto"
     threads: int | None = None
+    looks: int | None = None
     studio: StudioOptions | None = None
     verbose: bool = False
     log_format: str = "text"
@@ -112,7 +113,7 @@ def make_engine(options: LaunchOptions, settings: ServerSettings) -> Engine:
         from maskel_server.studio.front import studio_engine
 
         return studio_engine(options.studio, settings)
-    load = partial(open_pipeline, settings.model, settings.device, settings.threads)
+    load = partial(open_pipeline, settings.model, settings.device, settings.threads, looks=settings.looks)
     return Engine(load, settings.queue_size, settings.idle_seconds, settings.batch)
 
 
@@ -145,6 +146,7 @@ def settings_of(options: LaunchOptions, token: str) -> ServerSettings:
         model=options.model,
         device=options.device,
         threads=options.threads,
+        looks=options.looks,
     )
     changes: dict[str, Any] = {}
     if settings.results is None:

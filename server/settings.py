@@ -32,6 +32,9 @@ class ServerSettings(BaseSettings):
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of the model; None leaves torch's choice."""
 
+    looks: int | None = Field(default=None, ge=1, le=2)
+    """How often a picture is looked at; None = as the model says."""
+
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest accepted request body, in bytes."""
 

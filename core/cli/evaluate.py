@@ -44,6 +44,15 @@ def evaluate(
             help="Folder of the float32 weights that the model was exported from.", show_default=False
         ),
     ] = None,
+    looks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2,
+            help="How often the model looks at a picture. Default: as the model says.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Measure a model on held-out bodies, beside plain references computed in the same run."""
     from maskel_core.evaluation.run import evaluate as run
@@ -56,6 +65,6 @@ def evaluate(
         if name in peers:
             misuse(f"Two peers are named {name!r}.")
         peers[name] = Path(folder)
-    run(model, data, out, limit, unet, peers, features, robustness, against, progress_bar)
+    run(model, data, out, limit, unet, peers, features, robustness, against, progress_bar, looks)
     typer.echo((out / "report.md").read_text(encoding="utf-8"))
     say(f"Report in {out}")

@@ -70,6 +70,15 @@ def serve(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
+    looks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2,
+            help="How often a picture is looked at: 1 is twice as fast, 2 truer. Default: as the model says.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="The log for people, or one JSON object a line.")
@@ -100,6 +109,7 @@ def serve(
         model=model,
         device=device,
         threads=threads,
+        looks=looks,
         studio=studio,
         verbose=verbose,
         log_format=log_format.value,

@@ -45,6 +45,15 @@ def xray(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    looks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2,
+            help="How often a picture is looked at: 1 is twice as fast, 2 truer. Default: as the model says.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make X-rays of masks: 8-bit grey PNG, bone bright, 0 outside the body.
 
@@ -60,7 +69,7 @@ def xray(
 
     from maskel_core.runtime import open_pipeline
 
-    pipeline = open_pipeline(model, device, threads, precision)
+    pipeline = open_pipeline(model, device, threads, precision, looks)
     failed = 0
     with progress_bar("X-rays") as progress:
         for done, path in enumerate(masks):

@@ -40,6 +40,7 @@ def evaluate(
     changed: int = 0,
     against: Path | str | None = None,
     bars: Bars | None = None,
+    looks: int | None = None,
 ) -> dict[str, Any]:
     """Measure a model on the test split, beside plain references.
 
@@ -54,6 +55,7 @@ def evaluate(
         changed: Held-out bodies whose silhouettes are changed by hair, clothes, props, crops and noise; 0 leaves it out.
         against: Folder of the float32 weights that the model was exported from; None leaves the comparison out.
         bars: Shows how far the work is.
+        looks: How often the model looks at a picture, 1 or 2; None = as its configuration says.
 
     Returns:
         The report as written to report.json. Keys: ``model``, ``samples``, ``bodies``, ``training_samples``, ``scales``,
@@ -65,7 +67,7 @@ def evaluate(
             ``cannot_write``.
     """
     out, shown = Path(out), bars or _silent
-    pipeline = MaskelPipeline.from_pretrained(model)
+    pipeline = MaskelPipeline.from_pretrained(model, looks=looks)
     folders = {**({"plain U-Net": Path(unet)} if unet is not None else {}), **(peers or {})}
     pipelines = {name: MaskelPipeline.from_pretrained(folder) for name, folder in folders.items()}
     network = None

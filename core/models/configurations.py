@@ -73,6 +73,7 @@ _TINY_ENCODER = {
 _BASE_2 = {
     "sample_size": 512, "base_size": 256, "dim": 256, "depth": 6, "heads": 4, "decoder_channels": (256, 128, 64, 32, 16),
     "decoder_blocks": 1, "fine_channels": 32, "heat_feedback": True, "convolved": True,
+    "looks": 2,
 }  # fmt: skip
 _BASE_JUDGE = {"base_channels": 24, "layers": 3}
 
@@ -111,6 +112,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "decoder_channels": (256, 192, 128, 64),
             "fine_channels": 48,
             "heat_feedback": True,
+            "looks": 2,
         },
         discriminator=_BASE_JUDGE,
         kind="transformer",

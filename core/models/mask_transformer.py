@@ -87,6 +87,8 @@ class MaskTransformer(ConfiguredModel):
         whole_pixels: It learned from frames that keep whole pixels where they can, see `Letterbox.around`.
         detail_gain: How much detail of middling size the answer gets back, see `maskel_core.pipeline.edges.lift_detail`; no part
             of the network.
+        looks: How often a pipeline looks at pictures larger than ``base_size``, 1 or 2, see `maskel_core.pipeline.second_look`;
+            no part of the network.
         convolved: The tokens also get what the pyramid's convolutions make of their patch (Xiao et al. 2021).
     """
 
@@ -114,6 +116,7 @@ class MaskTransformer(ConfiguredModel):
         margin: float = 0.04,
         whole_pixels: bool = False,
         detail_gain: float = 0.0,
+        looks: int = 1,
         convolved: bool = False,
     ) -> None:
         super().__init__()

@@ -60,7 +60,7 @@ def load_model(folder: Path | str) -> nn.Module:
 
 
 def export_model(model: nn.Module, folder: Path | str, half: bool = True, configuration: str = "") -> None:
-    """Write a model as it ships: config.json, weights, checksums.
+    """Write a model as it ships: config.json, weights, checksums. What was fitted to weights that lay there before goes.
 
     Args:
         model: A diffusers model.
@@ -75,6 +75,9 @@ def export_model(model: nn.Module, folder: Path | str, half: bool = True, config
     for name, value in model.state_dict().items():
         small = half and value.ndim > 1 and not name.startswith("quantizer.")
         state[name] = (value.to(torch.float16) if small else value).detach().cpu().contiguous()
+    for other in folder.glob("*.safetensors"):
+        if other.name != WEIGHTS:
+            other.unlink()
     save_file(
         state,
         folder / WEIGHTS,

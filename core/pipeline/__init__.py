@@ -1,7 +1,8 @@
 """The pipeline: letterbox, model, un-letterbox, style."""
 
+from maskel_core.pipeline.contracts import Joint, XrayOutput, XrayRequest
 from maskel_core.pipeline.letterbox import Letterbox
-from maskel_core.pipeline.pipeline import DEFAULT_MODEL, Joint, MaskelPipeline, XrayOutput, XrayRequest
+from maskel_core.pipeline.pipeline import DEFAULT_MODEL, MaskelPipeline
 from maskel_core.pipeline.styles import STYLES, render_style
 
 __all__ = [

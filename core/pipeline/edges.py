@@ -29,7 +29,7 @@ def sharpen(maps: Tensor, strength: float = SHARPENING) -> Tensor:
 BEYOND = 3
 """Pixels of the frame by which values are carried past the body's edge; more than the near blur of `lift_detail` reaches."""
 
-NEAR, FAR = 1.0, 4.0
+NEAR, FAR = 1.0, 3.0
 """Standard deviations, pixels of the frame, between which `lift_detail` works: finer detail of an answer is hardly true."""
 
 
@@ -56,6 +56,11 @@ def lift_detail(maps: Tensor, strength: float, known: Tensor) -> Tensor:
         (small / share.clamp_min(0.01))[None], size=maps.shape[1:], mode="bilinear", align_corners=False
     )[0]
     return near.sub_(far).mul_(strength).add_(maps).clamp_min_(0)
+
+
+def is_gain(value: object) -> bool:
+    """Whether `lift_detail` can work with it: a number from 0, not endless."""
+    return isinstance(value, (int, float)) and 0 <= value < float("inf")
 
 
 def _gaussian(sigma: float, reach: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from maskel_core.models.areas import areas_of
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
-from maskel_core.pipeline.edges import extend_beyond, lift_detail, reach_of, sharpen
+from maskel_core.pipeline.contracts import Joint, Prediction, Prepared, XrayOutput, XrayRequest
+from maskel_core.pipeline.edges import extend_beyond, is_gain, lift_detail, reach_of, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
+from maskel_core.pipeline.joint_calibration import JointCalibration
 from maskel_core.pipeline.letterbox import Letterbox
 from maskel_core.pipeline.masks import check_mask, resize_mask
+from maskel_core.pipeline.second_look import MEAN_GAIN, second_look, settle_joints
 from maskel_core.pipeline.styles import check_style, render_style
 from maskel_core.pipeline.turning import leans_left, mirrored
 from numpy.typing import NDArray
@@ -31,87 +34,6 @@ _WEIGHTS = Path(__file__).parent.parent / "weights"
 
 DEFAULT_MODEL = _WEIGHTS / "maskel-base"
 """Folder of the model that is used when none is named."""
-
-
-@dataclass(frozen=True)
-class Joint:
-    """A joint in pixels (column, row) of the image, with a confidence in [0, 1]."""
-
-    x: float
-    y: float
-    confidence: float
-
-
-@dataclass(frozen=True)
-class XrayOutput:
-    """What the pipeline answers.
-
-    Attributes:
-        image: uint8 (h, w), styled X-ray, 0 outside the body.
-        bone: float32 (h, w), bone line integral, 0 outside.
-        soft: float32 (h, w), soft-tissue line integral, 0 outside.
-        joints: Joints by name; empty unless asked for.
-        uncertainty: float32 (h, w), how far the network's bone line integral is expected to be off, before its detail is
-            lifted, 0 outside; None where the
-            model does not say or when it was not asked for.
-        familiarity: How like the training masks this one is, 0 to 1; under 0.5 the answer is to be doubted; None where the
-            model does not say.
-    """
-
-    image: NDArray[np.uint8]
-    bone: NDArray[np.float32]
-    soft: NDArray[np.float32]
-    joints: dict[str, Joint] = field(default_factory=dict)
-    uncertainty: NDArray[np.float32] | None = None
-    familiarity: float | None = None
-
-
-@dataclass(frozen=True)
-class XrayRequest:
-    """One mask of a batch and what to make of it; the fields are the arguments of `MaskelPipeline`."""
-
-    mask: NDArray[np.uint8]
-    style: str = "dxa"
-    size: int | None = None
-    joints: bool = False
-    view: str = "unknown"
-    uncertainty: bool = False
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A checked request, ready for the model.
-
-    Attributes:
-        request: As asked for.
-        mask: uint8 (h, w), the mask at the size of the answer, mirrored where ``turned``.
-        box: Where the model's square lies in it.
-        frame: float32 (1, S, S), 0 to 1, on the CPU.
-        turned: Whether the model sees the mirror image, so that a mask and its mirror image have mirrored answers.
-    """
-
-    request: XrayRequest
-    mask: NDArray[np.uint8]
-    box: Letterbox
-    frame: Tensor
-    turned: bool = False
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one frame, on the CPU.
-
-    Attributes:
-        xray: float32 (2, S, S), bone and soft tissue in the normalised domain.
-        spread: float32 (2, S, S), expected error of ``xray``; None where it is not wanted or not known.
-        joints: float64 (J, 3), x and y as shares of the frame, confidence; None where they are not wanted.
-        familiarity: 0 to 1; None where the model does not say.
-    """
-
-    xray: Tensor
-    spread: Tensor | None
-    joints: NDArray[np.float64] | None
-    familiarity: float | None = None
 
 
 _SEPARABLE = (MaskTransformer, PlainUNet, VQMaskedAutoencoder)
@@ -128,9 +50,12 @@ class MaskelPipeline:
         device: Where it runs.
         precision: ``"auto"``, the fastest on the device without visible loss, or ``"float32"``, ``"bfloat16"``, ``"float16"``.
         familiarity: What the model's answers for people are like; None: the pipeline does not say how familiar a mask is.
+        looks: How often a picture is looked at, 1 or 2 (see `maskel_core.pipeline.second_look`): two take twice the time. None =
+            as the model's configuration says.
+        calibration: What the model's joints are off by; None: they stay as the model says.
 
     Raises:
-        MaskelError: ``bad_precision``.
+        MaskelError: ``bad_precision``, ``bad_looks``.
     """
 
     def __init__(
@@ -141,7 +66,11 @@ class MaskelPipeline:
         device: torch.device | str = "cpu",
         precision: str = "auto",
         familiarity: Familiarity | None = None,
+        looks: int | None = None,
+        calibration: JointCalibration | None = None,
     ) -> None:
+        if looks not in (None, 1, 2):
+            raise MaskelError("bad_looks", f"A picture cannot be looked at {looks} times.", "Choose 1 or 2.")
         # Channels-last: measured faster on a CPU; no effect on the result.
         self.model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-arg]
         self.model_id = model_id
@@ -150,11 +79,17 @@ class MaskelPipeline:
         self._whole = bool(getattr(model.config, "whole_pixels", False))
         self._detail = float(getattr(model.config, "detail_gain", 0.0))
         self._familiarity = familiarity
+        self._calibration = calibration
+        self.looks = looks or int(getattr(model.config, "looks", 1))
         self.to(device)
 
     @classmethod
     def from_pretrained(
-        cls, path: Path | str | None = None, device: torch.device | str = "cpu", precision: str = "auto"
+        cls,
+        path: Path | str | None = None,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        looks: int | None = None,
     ) -> MaskelPipeline:
         """Load a model folder.
 
@@ -162,19 +97,22 @@ class MaskelPipeline:
             path: Folder with config.json and weights; None for the model that ships.
             device: Where it runs.
             precision: As for the class.
+            looks: As for the class.
 
         Raises:
-            MaskelError: ``model_missing``, ``model_damaged``, ``bad_precision``.
+            MaskelError: ``model_missing``, ``model_damaged``, ``bad_precision``, ``bad_looks``.
         """
         folder = DEFAULT_MODEL if path is None else Path(path)
         model = load_model(folder)
         if not isinstance(model, (MaskTransformer, VQMaskedAutoencoder, PlainUNet, DiffusionXray)):
             raise damaged(folder, f"a {type(model).__name__} makes no X-rays")
-        gain = getattr(model.config, "detail_gain", 0.0)
-        if not isinstance(gain, (int, float)) or not 0 <= gain < float("inf"):
+        if not is_gain(gain := getattr(model.config, "detail_gain", 0.0)):
             raise damaged(folder, f"its detail_gain is {gain!r}")
-        familiarity = Familiarity.load(folder)
-        return cls(model, folder.resolve().name, _description(folder), device, precision, familiarity)
+        if (often := getattr(model.config, "looks", 1)) not in (1, 2):
+            raise damaged(folder, f"its looks is {often!r}")
+        name, described = folder.resolve().name, _description(folder)
+        familiarity, calibration = Familiarity.load(folder), JointCalibration.load(folder, len(JOINT_NAMES))
+        return cls(model, name, described, device, precision, familiarity, looks, calibration)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:
         """Move the model to a device, in the precision that suits it there; returns the pipeline."""
@@ -264,9 +202,28 @@ class MaskelPipeline:
 
     @torch.inference_mode()
     def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
-        """Run the model on all of them at once; the second step."""
+        """Run the model on all of them at once, and where the answer is large once more; the second step."""
         if len(prepared) > 1 and not isinstance(self.model, _SEPARABLE):
             return [self.predict([one])[0] for one in prepared]
+        made = self._predict(prepared)
+        # A small picture is wanted fast, and shows little of what a second look gains.
+        base = int(getattr(self.model.config, "base_size", 0))
+        twice = [i for i, one in enumerate(prepared) if self.looks > 1 and max(one.mask.shape) > base]
+        if twice:
+            seconds = [self._second(prepared[i], made[i]) for i in twice]
+            for i, second, answer in zip(twice, seconds, self._predict(seconds), strict=True):
+                made[i] = replace(made[i], again=(second, answer))
+        return made
+
+    def _second(self, first: Prepared, answer: Prediction) -> Prepared:
+        """What a second look sees."""
+        scaling = self.model.scaling
+        soft = (scaling.restore(answer.xray[None]) / scaling.scale)[0, 1]
+        box, frame = second_look(first.box, first.mask, first.frame, soft, self.model.config.margin)
+        return replace(first, box=box, frame=frame)
+
+    def _predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
+        """What the model says of frames."""
         requests = [one.request for one in prepared]
         masks = torch.stack([one.frame for one in prepared])
         frames = masks.to(self.device)
@@ -305,27 +262,22 @@ class MaskelPipeline:
     @torch.inference_mode()
     def finish(self, prepared: Prepared, prediction: Prediction) -> XrayOutput:
         """Back to the mask's pixels, and the tone curve; the third step, any thread may do it."""
-        mask, box, frame = prepared.mask, prepared.box, prepared.frame
-        xray, scaling = prediction.xray, self.model.scaling
+        looks = [(prepared, prediction), *([prediction.again] if prediction.again else [])]
+        mask, cover = prepared.mask, torch.from_numpy(prepared.mask)
+        total = self._layers(*looks[0], len(looks))
+        for look in looks[1:]:
+            # In place, one at a time: whole pictures may be large.
+            total.add_(self._layers(*look, len(looks)))
+        layers = total.mul_(cover.float().div_(255 * len(looks))).numpy()
         doubt: NDArray[np.float32] | None = None
         if prediction.spread is not None:
-            plain, above = (scaling.restore(it[None])[0, :1] for it in (xray, xray + prediction.spread))
-            spread = box.backward((above - plain) * (frame > 0))
-            doubt = spread.clamp_min_(0)[0].mul_(torch.from_numpy(mask) > 0).numpy()
-        cover = torch.from_numpy(mask).float().div_(255)
-        integrals = extend_beyond(scaling.restore(xray[None])[0], frame)
-        integrals = self._mended(integrals, frame, resampled=not (self._whole and box.side == box.size))
-        if box.side > box.size:
-            # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
-            enlarged = box.backward(scaling.normalise(integrals[None])[0])
-            layers = scaling.restore_(enlarged).mul_(cover).numpy()
-        else:
-            # A coarser pixel holds the mean of the integrals it covers.
-            layers = box.backward(integrals).clamp_min_(0).mul_(cover).numpy()
+            doubts = torch.stack([self._doubt(*look) for look in looks])
+            doubt = doubts.mean(dim=0).mul_(cover > 0).numpy()
         found: dict[str, Joint] = {}
-        if prediction.joints is not None:
-            places = box.points_backward(prediction.joints[:, :2] * box.size - 0.5)
-            sure = prediction.joints[:, 2]
+        settled = self.settled_joints(prepared, prediction)
+        if settled is not None:
+            settled = settled if self._calibration is None else self._calibration.corrected(settled)
+            places, sure = settled[:, :2], settled[:, 2]
             if prepared.turned:
                 places = places[list(MIRRORED)] * [-1, 1] + [mask.shape[1] - 1, 0]
                 sure = sure[list(MIRRORED)]
@@ -339,17 +291,53 @@ class MaskelPipeline:
         image = render_style(prepared.request.style, layers[0], layers[1], mask)
         return XrayOutput(image, layers[0], layers[1], found, doubt, prediction.familiarity)
 
-    def _mended(self, integrals: Tensor, frame: Tensor, resampled: bool) -> Tensor:
+    def settled_joints(self, prepared: Prepared, prediction: Prediction) -> NDArray[np.float64] | None:
+        """Joints by all looks, not calibrated: (J, 3), x and y in pixels of ``prepared.mask``, confidence; None if unasked."""
+        if prediction.joints is None:
+            return None
+        first = _in_picture(prepared.box, prediction.joints)
+        if prediction.again is None or prediction.again[1].joints is None:
+            return first
+        second, answer = prediction.again
+        assert answer.joints is not None
+        return settle_joints(first, _in_picture(second.box, answer.joints), second.box.side)
+
+    def _layers(self, prepared: Prepared, prediction: Prediction, looks: int) -> Tensor:
+        """One look's line integrals (2, h, w) >= 0 of fully covered pixels; ``looks`` are added up."""
+        box, frame, scaling = prepared.box, prepared.frame, self.model.scaling
+        integrals = extend_beyond(scaling.restore(prediction.xray[None])[0], frame)
+        gain = self._detail * (MEAN_GAIN if looks > 1 else 1.0)
+        integrals = self._mended(integrals, frame, gain, resampled=not (self._whole and box.side == box.size))
+        if box.side > box.size:
+            # Measured: bones keep more of their edges when what is enlarged is what the model predicts, not the integrals.
+            return scaling.restore_(box.backward(scaling.normalise(integrals[None])[0]))
+        # A coarser pixel holds the mean of the integrals it covers.
+        return box.backward(integrals).clamp_min_(0)
+
+    def _doubt(self, prepared: Prepared, prediction: Prediction) -> Tensor:
+        """One look's expected error of bone, (h, w) >= 0."""
+        assert prediction.spread is not None
+        xray = prediction.xray
+        both = (self.model.scaling.restore(it[None])[0, :1] for it in (xray, xray + prediction.spread))
+        plain, above = both
+        return prepared.box.backward((above - plain) * (prepared.frame > 0)).clamp_min_(0)[0]
+
+    def _mended(self, integrals: Tensor, frame: Tensor, gain: float, resampled: bool) -> Tensor:
         """The layers with what the way into a frame has blurred, or the detail of bone that the model leaves out."""
         bone, soft = integrals[:1], integrals[1:]
         # Frames of whole pixels have lost nothing that sharpening could give back.
         if resampled:
             soft = sharpen(soft)
-        if self._detail:
-            bone = lift_detail(bone, self._detail, reach_of(frame))
+        if gain:
+            bone = lift_detail(bone, gain, reach_of(frame))
         elif resampled:
             bone = sharpen(bone)
         return torch.cat([bone, soft])
+
+
+def _in_picture(box: Letterbox, joints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Joints (J, 3) as `Prediction` has them, in pixels of the picture."""
+    return np.column_stack([box.points_backward(joints[:, :2] * box.size - 0.5), joints[:, 2]])
 
 
 def _description(folder: Path) -> str:

@@ -12,6 +12,7 @@ from maskel_core.errors import MaskelError
 from maskel_core.evaluation.report import markdown_table
 from maskel_core.models import MaskedAutoencoder, MaskTransformer
 from maskel_core.models.store import WEIGHTS, export_model, load_model
+from maskel_core.pipeline.edges import is_gain
 from maskel_core.training.tracking import LOG, last_figures
 from torch import nn
 
@@ -89,7 +90,7 @@ def export_run(
     parts = [run / name for name in ("generator", "autoencoder") if (run / name / "config.json").is_file()]
     model = load_model(parts[0] if parts else run / "generator")
     if detail_gain is not None:
-        if not isinstance(model, MaskTransformer) or not 0 <= detail_gain < float("inf"):
+        if not isinstance(model, MaskTransformer) or not is_gain(detail_gain):
             raise MaskelError(
                 "bad_gain",
                 f"{type(model).__name__} takes no detail gain of {detail_gain:g}.",

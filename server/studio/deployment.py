@@ -31,6 +31,7 @@ class ReplicaConfig(BaseModel):
     model: Path | None = None
     device: str = "auto"
     threads: int | None = None
+    looks: int | None = None
 
 
 class StudioArguments(BaseModel):
@@ -71,7 +72,7 @@ class XrayReplica:
             RuntimeError: The model could not be loaded; the one before, if any, stays.
         """
         wanted = ReplicaConfig.model_validate(config)
-        load = partial(open_pipeline, wanted.model, wanted.device, wanted.threads)
+        load = partial(open_pipeline, wanted.model, wanted.device, wanted.threads, looks=wanted.looks)
         # The one server in front keeps the queue and refuses; a replica takes whatever it is sent.
         engine = Engine(load, queue_size=4 * IN_A_REPLICA, idle_seconds=0)
         engine.start()

@@ -202,7 +202,9 @@ def start_here(options: StudioOptions, settings: ServerSettings) -> Any:
         # The controller wants a little too.
         cpus=0.9,
         gpus=gpus / options.most if gpus else 0,
-        config=ReplicaConfig(model=settings.model, device=settings.device, threads=threads),
+        config=ReplicaConfig(
+            model=settings.model, device=settings.device, threads=threads, looks=settings.looks
+        ),
     )
     # No HTTP of Ray Serve: the one way in is the server, with its token and limits.
     serve.start(proxy_location="Disabled")

@@ -126,6 +126,20 @@ def test_xray_passes_its_options_on(maskel, double, masks, tmp_path):
     assert list(joints) == ["joints"] and set(joints["joints"]["head"]) == {"x", "y", "confidence"}
 
 
+@pytest.mark.parametrize(("arguments", "looks"), [((), None), (("--looks", 1), 1), (("--looks", 2), 2)])
+def test_xray_looks_as_often_as_told(maskel, masks, tmp_path, monkeypatch, arguments, looks):
+    asked = []
+
+    def opened(model, device, threads, precision, looks):
+        asked.append(looks)
+        return SquarePipeline()
+
+    monkeypatch.setattr("maskel_core.runtime.open_pipeline", opened)
+    assert maskel("xray", masks[0], "--out", tmp_path / "o", *arguments)[0] == 0
+    assert asked == [looks]
+    assert maskel("xray", masks[0], "--out", tmp_path / "o", "--looks", 3)[0] == 2
+
+
 def test_xray_writes_how_far_bone_may_be_off(maskel, double, masks, tmp_path):
     assert maskel("xray", masks[0], "--out", tmp_path / "o", "--uncertainty", "--view", "back")[0] == 0
     with Image.open(tmp_path / "o" / "one.uncertainty.png") as image, Image.open(masks[0]) as mask:
