@@ -1,4 +1,4 @@
-"""What a second look is worth, and which part of it: cutting off what is no body, or a frame of its own.
+"""What a second look is worth, and where it should look.
 
     python benchmarks/looks.py --data DATA [--model DIR] [--samples 160]
 
@@ -12,7 +12,6 @@ import argparse
 import statistics
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,33 +21,18 @@ from maskel_core.data.dataset import SampleStore
 from maskel_core.evaluation.groups import groups_of
 from maskel_core.evaluation.joints import body_length, joint_summary, seen_joints, sides_open
 from maskel_core.evaluation.truth import Truth
-from maskel_core.pipeline import DEFAULT_MODEL, MaskelPipeline, second_look
+from maskel_core.pipeline import DEFAULT_MODEL, MaskelPipeline
+
+Move = tuple[float, float, float]
 
 FIGURES = ("high_pass_correlation", "slope_correlation", "crispness", "bone_pearson", "soft_psnr")
-NO_COVER, SAME_FRAME = -1.0, (0.0, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way to look.
-
-    Attributes:
-        looks: How often.
-        cover: `second_look.COVER`.
-        move: `second_look.MOVE`.
-    """
-
-    looks: int = 2
-    cover: float = second_look.COVER
-    move: tuple[float, float, float] = second_look.MOVE
-
-
-WAYS = {
-    "one look": Way(looks=1),
-    "nothing cut off, another frame": Way(cover=NO_COVER),
-    "cut off, the same place in the frame": Way(move=SAME_FRAME),
-    "cut off, another frame": Way(),
+MOVES = {
+    "right, down, 5 % farther": (0.01, 0.01, 1.05),
+    "5 % farther": (0.0, 0.0, 1.05),
+    "a token right and down": (0.03, 0.03, 1.0),
+    "left, down, 2 % nearer": (-0.02, 0.02, 0.98),
 }
+"""Where the second frame looks (`Letterbox.moved`); the last is what ships."""
 
 
 def main() -> int:
@@ -74,7 +58,10 @@ def main() -> int:
         "command": "python benchmarks/looks.py --data DATA",
         "model": options.model.name,
         "samples": {name: sum(chosen) for name, chosen in groups.items()},
-        "ways": {name: measure(options.model, store, picks, groups, way) for name, way in WAYS.items()},
+        "one look": measure(options.model, store, picks, groups, None),
+        "two looks": {
+            name: measure(options.model, store, picks, groups, move) for name, move in MOVES.items()
+        },
         "machine": report.machine(),
     }
     report.keep("looks", result, options.out)
@@ -82,13 +69,13 @@ def main() -> int:
 
 
 def measure(
-    folder: Path, store: SampleStore, picks: list[int], groups: dict[str, list[bool]], way: Way
+    folder: Path, store: SampleStore, picks: list[int], groups: dict[str, list[bool]], move: Move | None
 ) -> dict[str, dict[str, float]]:
     """Means of `FIGURES`, and of the joints' errors, by group; and the median of the seconds a picture takes."""
-    pipeline = MaskelPipeline.from_pretrained(folder, looks=way.looks)
+    pipeline = MaskelPipeline.from_pretrained(folder, looks=1 if move is None else 2)
     scales = tuple(pipeline.model.scaling.scale.flatten().tolist())
     figures, errors, seconds = [], [], []
-    with patch.multiple(second_look, COVER=way.cover, MOVE=way.move):
+    with patch("maskel_core.pipeline.pipeline.MOVE", move):
         for pick in picks:
             mask, layers = np.ascontiguousarray(store.masks[pick]), store.layers[pick].astype(np.float32)
             begun = time.perf_counter()

@@ -65,6 +65,7 @@ class Prepared:
         box: Where the model's square lies in it.
         frame: float32 (1, S, S), 0 to 1, on the CPU.
         turned: Whether the model sees the mirror image, so that a mask and its mirror image have mirrored answers.
+        again: The same in the frame of a second look, see `maskel_core.pipeline.second_look`; None: it is looked at once.
     """
 
     request: XrayRequest
@@ -72,6 +73,7 @@ class Prepared:
     box: Letterbox
     frame: Tensor
     turned: bool = False
+    again: Prepared | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,11 @@ class Prediction:
         spread: float32 (2, S, S), expected error of ``xray``; None where it is not wanted or not known.
         joints: float64 (J, 3), x and y as shares of the frame, confidence; None where they are not wanted.
         familiarity: 0 to 1; None where the model does not say.
-        again: The second frame and what the model says of that, see `maskel_core.pipeline.second_look`; None: looked at once.
+        again: What it says of the second frame; None where there is none.
     """
 
     xray: Tensor
     spread: Tensor | None
     joints: NDArray[np.float64] | None
     familiarity: float | None = None
-    again: tuple[Prepared, Prediction] | None = None
+    again: Prediction | None = None

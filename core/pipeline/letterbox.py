@@ -14,9 +14,6 @@ from torch import Tensor
 BORDERS = 0.25, 2.25
 """Free borders, over the wanted one, that are taken so that a pixel of the frame is a whole number of the picture's."""
 
-Box = tuple[tuple[int, int], tuple[int, int]]
-"""Half-open (first, last + 1) rows and columns."""
-
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -52,22 +49,8 @@ class Letterbox:
                 across, or a pixel of the picture 2, 3, ... of the frame: nothing is then resampled but by plain means. A true
                 X-ray that goes into a frame and back by other steps loses an eighth of its crispness (docs/model.md).
         """
-        return cls.around_box(body_box(mask), mask.shape, size, margin, whole)
-
-    @classmethod
-    def around_box(
-        cls, box: Box, shape: tuple[int, ...], size: int, margin: float, whole: bool = False
-    ) -> Letterbox:
-        """The square round a box of a picture.
-
-        Args:
-            box: Half-open rows and columns of what is to be seen.
-            shape: Rows and columns of the picture.
-            size: As of `around`.
-            margin: As of `around`.
-            whole: As of `around`.
-        """
-        (height, width), (rows, columns) = shape, box
+        height, width = mask.shape
+        rows, columns = body_box(mask)
         tall, wide = rows[1] - rows[0], columns[1] - columns[0]
         longer = max(tall, wide)
         side = max(1, math.ceil(longer * (1 + 2 * margin)))
@@ -140,7 +123,7 @@ class Letterbox:
         corner = np.array([self.left, self.top], dtype=np.float64)
         return (np.asarray(points, dtype=np.float64) + 0.5) * (self.side / self.size) - 0.5 + corner
 
-    def _inside(self) -> Box:
+    def _inside(self) -> tuple[tuple[int, int], tuple[int, int]]:
         rows = (max(self.top, 0), min(self.top + self.side, self.height))
         columns = (max(self.left, 0), min(self.left + self.side, self.width))
         return rows, columns
@@ -162,8 +145,8 @@ def _whole_side(longer: int, side: int, size: int, margin: float) -> int | None:
     return min(fitting, key=lambda s: abs(s - side), default=None)
 
 
-def body_box(mask: NDArray[np.uint8]) -> Box:
-    """Rows and columns of the body: pixels >= 128, or > 0 when there are none."""
+def body_box(mask: NDArray[np.uint8]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Half-open (first, last + 1) rows and columns of the body: pixels >= 128, or > 0 when there are none."""
     body = mask >= 128
     if not body.any():
         body = mask > 0

@@ -24,7 +24,7 @@ from maskel_core.pipeline.familiarity import Familiarity, traits
 from maskel_core.pipeline.joint_calibration import JointCalibration
 from maskel_core.pipeline.letterbox import Letterbox
 from maskel_core.pipeline.masks import check_mask, resize_mask
-from maskel_core.pipeline.second_look import MEAN_GAIN, second_look, settle_joints
+from maskel_core.pipeline.second_look import MEAN_GAIN, MOVE, settle_joints
 from maskel_core.pipeline.styles import check_style, render_style
 from maskel_core.pipeline.turning import leans_left, mirrored
 from numpy.typing import NDArray
@@ -196,31 +196,25 @@ class MaskelPipeline:
         turned = bool(getattr(config, "canonical", False)) and leans_left(request.mask)
         mask = resize_mask(mirrored(request.mask) if turned else request.mask, request.size)
         box = Letterbox.around(mask, config.sample_size, config.margin, self._whole)
-        # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
-        frame = box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
-        return Prepared(request, mask, box, frame, turned)
+        first = Prepared(request, mask, box, _framed(box, mask), turned)
+        # A small picture is wanted fast.
+        if self.looks < 2 or max(mask.shape) <= int(getattr(config, "base_size", 0)):
+            return first
+        box = box.moved(*MOVE)
+        return replace(first, again=replace(first, box=box, frame=_framed(box, mask)))
 
     @torch.inference_mode()
     def predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
-        """Run the model on all of them at once, and where the answer is large once more; the second step."""
+        """Run the model on all of them at once, and on the second frames of those that have one; the second step."""
         if len(prepared) > 1 and not isinstance(self.model, _SEPARABLE):
             return [self.predict([one])[0] for one in prepared]
         made = self._predict(prepared)
-        # A small picture is wanted fast, and shows little of what a second look gains.
-        base = int(getattr(self.model.config, "base_size", 0))
-        twice = [i for i, one in enumerate(prepared) if self.looks > 1 and max(one.mask.shape) > base]
-        if twice:
-            seconds = [self._second(prepared[i], made[i]) for i in twice]
-            for i, second, answer in zip(twice, seconds, self._predict(seconds), strict=True):
-                made[i] = replace(made[i], again=(second, answer))
+        seconds = [one.again for one in prepared if one.again is not None]
+        if seconds:
+            answers = iter(self._predict(seconds))
+            pairs = zip(prepared, made, strict=True)
+            made = [one if look.again is None else replace(one, again=next(answers)) for look, one in pairs]
         return made
-
-    def _second(self, first: Prepared, answer: Prediction) -> Prepared:
-        """What a second look sees."""
-        scaling = self.model.scaling
-        soft = (scaling.restore(answer.xray[None]) / scaling.scale)[0, 1]
-        box, frame = second_look(first.box, first.mask, first.frame, soft, self.model.config.margin)
-        return replace(first, box=box, frame=frame)
 
     def _predict(self, prepared: Sequence[Prepared]) -> list[Prediction]:
         """What the model says of frames."""
@@ -262,7 +256,9 @@ class MaskelPipeline:
     @torch.inference_mode()
     def finish(self, prepared: Prepared, prediction: Prediction) -> XrayOutput:
         """Back to the mask's pixels, and the tone curve; the third step, any thread may do it."""
-        looks = [(prepared, prediction), *([prediction.again] if prediction.again else [])]
+        looks = [(prepared, prediction)]
+        if prepared.again is not None and prediction.again is not None:
+            looks.append((prepared.again, prediction.again))
         mask, cover = prepared.mask, torch.from_numpy(prepared.mask)
         total = self._layers(*looks[0], len(looks))
         for look in looks[1:]:
@@ -296,10 +292,9 @@ class MaskelPipeline:
         if prediction.joints is None:
             return None
         first = _in_picture(prepared.box, prediction.joints)
-        if prediction.again is None or prediction.again[1].joints is None:
+        second, answer = prepared.again, prediction.again
+        if second is None or answer is None or answer.joints is None:
             return first
-        second, answer = prediction.again
-        assert answer.joints is not None
         return settle_joints(first, _in_picture(second.box, answer.joints), second.box.side)
 
     def _layers(self, prepared: Prepared, prediction: Prediction, looks: int) -> Tensor:
@@ -333,6 +328,12 @@ class MaskelPipeline:
         elif resampled:
             bone = sharpen(bone)
         return torch.cat([bone, soft])
+
+
+def _framed(box: Letterbox, mask: NDArray[np.uint8]) -> Tensor:
+    """Float32 (1, S, S), 0 to 1: a mask uint8 (h, w) in a frame."""
+    # Only the crop is widened to float: a mask of one 8K frame would need 130 MB.
+    return box.forward(torch.from_numpy(mask)[None]).clamp(0, 1)
 
 
 def _in_picture(box: Letterbox, joints: NDArray[np.float64]) -> NDArray[np.float64]:
