@@ -1,6 +1,6 @@
 """How steady the X-ray is from frame to frame, with the model that ships.
 
-    python benchmarks/flicker.py [--blender .venv-bpy-4.5/bin/python] [--frames 16] [--size 256]
+    python benchmarks/flicker.py [--blender .venv-bpy-4.5/bin/python] [--frames 16] [--size 512]
 
 Blender makes the masks of three runs of frames: a still (the camera shifts by a tenth of a pixel a frame, which a rater would
 call the same picture), a turntable (2 degrees a frame) and a walk (the figure bends and strides). All values are means over
@@ -97,7 +97,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--blender", default=str(REPOSITORY / ".venv-bpy-4.5" / "bin" / "python"))
     parser.add_argument("--frames", type=int, default=16)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--style", default="dxa")
     parser.add_argument("--masks", type=Path, help="only make the masks; for Blender's Python")
     parser.add_argument("--sheet", type=Path, help="also write the X-rays side by side as a PNG")
