@@ -38,7 +38,8 @@ def test_saved_and_read_back(tmp_path) -> None:
     found = Familiarity.fit(cloud(400, 1), cloud(400, 2))
     found.save(tmp_path)
     again = Familiarity.load(tmp_path)
-    assert again is not None and torch.equal(again.score(cloud(9, 3)), found.score(cloud(9, 3)))
+    # Two threads may add in another order from one call to the next.
+    assert again is not None and torch.allclose(again.score(cloud(9, 3)), found.score(cloud(9, 3)), atol=1e-6)
     assert Familiarity.load(tmp_path / "elsewhere") is None
 
 
