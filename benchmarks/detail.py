@@ -36,10 +36,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=160)
     parser.add_argument("--out", type=Path, default=report.FOLDER)
     options = parser.parse_args()
-    store = SampleStore.open(options.data, "val", cache=False)
-    count = min(options.samples, len(store))
-    picks = [i * len(store) // count for i in range(count)]
-    picks = [i for i in picks if (store.layers[i, 0] > 0).any()]
+    store, picks = report.held_out(options.data, options.samples)
     frontal = np.array([groups_of(store.metas[i])["view"] == "front" for i in picks])
     result = {
         "what": f"{len(picks)} held-out samples, {int(frontal.sum())} of them frontal: bone layer of answers beside the true one",

@@ -131,3 +131,13 @@ def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:
     path.write_text(text, "utf-8")
     print(text, end="")
     return path
+
+
+def held_out(data: Path, samples: int) -> tuple[Any, list[int]]:
+    """The ``val`` split of a folder of shards, and the numbers of samples with bone, evenly spaced over it."""
+    from maskel_core.data.dataset import SampleStore
+
+    store = SampleStore.open(data, "val", cache=False)
+    count = min(samples, len(store))
+    picks = [i * len(store) // count for i in range(count)]
+    return store, [i for i in picks if (store.layers[i, 0] > 0).any()]

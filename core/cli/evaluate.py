@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from maskel_core.cli.console import misuse, progress_bar, say
+from maskel_core.cli.console import Looks, misuse, progress_bar, say
 
 
 def evaluate(
@@ -44,15 +44,7 @@ def evaluate(
             help="Folder of the float32 weights that the model was exported from.", show_default=False
         ),
     ] = None,
-    looks: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=2,
-            help="How often the model looks at a picture. Default: as the model says.",
-            show_default=False,
-        ),
-    ] = None,
+    looks: Looks = None,
 ) -> None:
     """Measure a model on held-out bodies, beside plain references computed in the same run."""
     from maskel_core.evaluation.run import evaluate as run

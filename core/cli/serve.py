@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from maskel_core.cli.console import fail, misuse
+from maskel_core.cli.console import Looks, fail, misuse
 from maskel_core.errors import MaskelError
 
 ALREADY_RUNNING = 3
@@ -70,15 +70,7 @@ def serve(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")] = None,
-    looks: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=2,
-            help="How often a picture is looked at: 1 is twice as fast, 2 truer. Default: as the model says.",
-            show_default=False,
-        ),
-    ] = None,
+    looks: Looks = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log more.")] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="The log for people, or one JSON object a line.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from maskel_core.cli.console import misuse, progress_bar, say
+from maskel_core.cli.console import Looks, misuse, progress_bar, say
 from maskel_core.errors import MaskelError
 
 if TYPE_CHECKING:
@@ -45,15 +45,7 @@ def xray(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    looks: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=2,
-            help="How often a picture is looked at: 1 is twice as fast, 2 truer. Default: as the model says.",
-            show_default=False,
-        ),
-    ] = None,
+    looks: Looks = None,
 ) -> None:
     """Make X-rays of masks: 8-bit grey PNG, bone bright, 0 outside the body.
 

@@ -26,7 +26,7 @@ from maskel_core.pipeline.letterbox import Letterbox
 from maskel_core.pipeline.masks import check_mask, resize_mask
 from maskel_core.pipeline.second_look import MEAN_GAIN, MOVE, settle_joints
 from maskel_core.pipeline.styles import check_style, render_style
-from maskel_core.pipeline.turning import leans_left, mirrored
+from maskel_core.pipeline.turning import leans_left, mirrored, mirrored_joints
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -275,7 +275,7 @@ class MaskelPipeline:
             settled = settled if self._calibration is None else self._calibration.corrected(settled)
             places, sure = settled[:, :2], settled[:, 2]
             if prepared.turned:
-                places = places[list(MIRRORED)] * [-1, 1] + [mask.shape[1] - 1, 0]
+                places = mirrored_joints(places, mask.shape[1])
                 sure = sure[list(MIRRORED)]
             found = {
                 name: Joint(float(x), float(y), float(share))

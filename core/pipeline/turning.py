@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from maskel_core.anatomy.joints import MIRRORED
 from numpy.typing import NDArray
 
 Pixels = TypeVar("Pixels", bound=np.generic)
@@ -32,3 +33,8 @@ def leans_left(mask: NDArray[np.uint8]) -> bool:
 def mirrored(picture: NDArray[Pixels]) -> NDArray[Pixels]:
     """A picture (..., W) with its columns in reverse order, contiguous."""
     return np.ascontiguousarray(picture[..., ::-1])
+
+
+def mirrored_joints(places: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Joints (J, 2), x and y in pixels, in the mirror image of a picture ``width`` pixels wide: sides change names."""
+    return places[list(MIRRORED)] * [-1, 1] + [width - 1, 0]

@@ -13,6 +13,7 @@ from maskel_core.models.store import damaged, write_checksums
 from maskel_core.models.views import VIEWS, view_number
 from maskel_core.pipeline import MaskelPipeline, XrayRequest
 from maskel_core.pipeline.joint_calibration import CALIBRATION, JointCalibration
+from maskel_core.pipeline.turning import mirrored_joints
 from numpy.typing import NDArray
 
 
@@ -60,7 +61,7 @@ def _pair(
     mirrored = list(MIRRORED)
     true = seen_joints(store.joints[row], mask.shape)
     if prepared.turned:
-        true = true[mirrored] * [-1, 1] + [mask.shape[1] - 1, 0]
+        true = mirrored_joints(true, mask.shape[1])
     # Where the sides are named the other way round, the places may still be learned from.
     off, renamed = (np.nansum(np.linalg.norm(made[:, :2] - it, axis=1)) for it in (true, true[mirrored]))
     return made, true[mirrored] if renamed < off else true

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from maskel_core.anatomy.joints import JOINT_NAMES
 from maskel_core.images import decode_mask
 from maskel_core.pipeline import MaskelPipeline
@@ -41,7 +42,11 @@ def figure(height=320, width=200):
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return MaskelPipeline.from_pretrained(None)
+    """The model that ships, on as many threads as the server has: two add in another order, which bfloat16 shows."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield MaskelPipeline.from_pretrained(None)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +99,8 @@ def test_the_answer_is_what_the_pipeline_makes(served, pipeline, style):
     mode, pixels = pixels_of(data)
     assert mode == "L" and pixels.shape == mask.shape
     direct = pipeline(mask, style=style).image
-    # Another number of threads adds in another order: in bfloat16 up to 5 grey levels at edges, 0.14 on average.
-    apart = np.abs(pixels.astype(int) - direct)
-    assert apart.max() <= 8 and apart[mask > 0].mean() < 0.3
+    # Another number of threads may add in another order.
+    assert np.abs(pixels.astype(int) - direct).max() <= 2
     assert not pixels[mask == 0].any(), "0 outside the body"
     assert pixels[mask == 255].std() > 4, "there is a picture inside it"
 
