@@ -1,4 +1,7 @@
-"""Numbers brought to a device without waiting for it: a copy from plain memory waits until all that was asked of it is done."""
+"""Numbers brought to a device without waiting for it, and what it multiplies fast.
+
+A copy from plain memory waits until all that was asked of the device is done.
+"""
 
 from __future__ import annotations
 
@@ -32,4 +35,11 @@ def _made(values: tuple[float, ...] | tuple[int, ...], device: torch.device) -> 
         return torch.tensor(values, device=device)
 
 
-__all__ = ["constant", "send"]
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware: AMX or AVX-512 BF16."""
+    # Private names: an older or newer torch without them runs in float32.
+    checks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
+    return any(check() for check in checks if check is not None)
+
+
+__all__ = ["constant", "has_fast_bfloat16", "send"]

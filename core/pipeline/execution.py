@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
+from maskel_core.devices import has_fast_bfloat16
 from maskel_core.errors import MaskelError
 from maskel_core.models import MaskTransformer, PlainUNet
 from torch import nn
@@ -51,13 +52,6 @@ On an H200 sixteen take 20 % longer than one. Not measured on MPS.
 def batch_limit(device: torch.device) -> int:
     """Most masks that are run together on a device; a device that is not known takes one at a time."""
     return BATCH_LIMITS.get(device.type, 1)
-
-
-def has_fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware: AMX or AVX-512 BF16."""
-    # Private names: an older or newer torch without them runs in float32.
-    checks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("amx_tile", "avx512_bf16"))
-    return any(check() for check in checks if check is not None)
 
 
 def narrowed(model: Model, dtype: torch.dtype) -> Model:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from maskel_core.data.dataset import Batch
+from maskel_core.devices import has_fast_bfloat16
 from maskel_core.errors import MaskelError
-from maskel_core.pipeline.execution import has_fast_bfloat16
 from maskel_core.training import distributed
 from maskel_core.training.checkpoint import (
     WeightAverage,

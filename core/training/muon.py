@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from maskel_core.devices import has_fast_bfloat16
 from torch import Tensor, nn
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -17,12 +18,15 @@ STEPS = 5
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """About the nearest semi-orthogonal matrix of each of (N, rows, columns), by Newton-Schulz iteration in bfloat16.
+    """About the nearest semi-orthogonal matrix of each of (N, rows, columns), by Newton-Schulz iteration.
+
+    In bfloat16, but for CPUs that only emulate it: there float32 takes a fourteenth of the time.
 
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
     """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
+    emulated = matrices.device.type == "cpu" and not has_fast_bfloat16()
+    x = matrices.float() if emulated else matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     x = x.mT.contiguous() if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)

@@ -9,10 +9,11 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from maskel_core.devices import has_fast_bfloat16
 from maskel_core.errors import MaskelError
 from maskel_core.models import CONFIGURATIONS, MaskTransformer
 from maskel_core.pipeline import MaskelPipeline
-from maskel_core.pipeline.execution import autocast, choose_precision, has_fast_bfloat16, narrowed
+from maskel_core.pipeline.execution import autocast, choose_precision, narrowed
 from maskel_core.training.sources import SampleStream
 
 from tests.core.synthetic import figure

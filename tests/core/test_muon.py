@@ -12,8 +12,10 @@ from maskel_core.training.stages import make_optimizer
 from torch import nn
 
 
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("shape", [(3, 24, 24), (2, 16, 40), (2, 40, 16)])
-def test_steps_have_singular_values_near_one_and_the_directions_of_the_gradient(shape):
+def test_steps_have_singular_values_near_one_and_the_directions_of_the_gradient(shape, fast, monkeypatch):
+    monkeypatch.setattr("maskel_core.training.muon.has_fast_bfloat16", lambda: fast)
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     made = orthogonalise(matrices)
     values = torch.linalg.svdvals(made)
