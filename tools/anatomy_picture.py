@@ -1,6 +1,6 @@
 """Draw what training sees: simulated X-rays of a few bodies, poses and views.
 
-Run as `.venv/bin/python tools/anatomy_picture.py docs/pictures/anatomy.png`.
+Run as `.venv/bin/python tools/anatomy_picture.py docs/pictures/anatomy.jpg`.
 """
 
 from __future__ import annotations
@@ -55,4 +55,4 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    draw().save(given.out)
+    draw().save(given.out, quality=82)

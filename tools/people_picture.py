@@ -1,6 +1,6 @@
 """Draw people of all ages and builds, and stylised characters, as radiographs.
 
-Run as `.venv/bin/python tools/people_picture.py docs/pictures`; writes people.png and stylised.png there.
+Run as `.venv/bin/python tools/people_picture.py docs/pictures`; writes people.jpg and stylised.jpg there.
 """
 
 from __future__ import annotations
@@ -87,5 +87,5 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=int, default=420)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    people(default_anatomy(), given.size).save(given.out / "people.png", optimize=True)
-    stylised(default_anatomy(), given.size).save(given.out / "stylised.png", optimize=True)
+    people(default_anatomy(), given.size).save(given.out / "people.jpg", quality=82, optimize=True)
+    stylised(default_anatomy(), given.size).save(given.out / "stylised.jpg", quality=82, optimize=True)

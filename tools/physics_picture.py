@@ -1,6 +1,6 @@
 """Draw what the physics makes of one body: two energies, densitometry, a film of a real tube, and the tissues by themselves.
 
-Run as `.venv/bin/python tools/physics_picture.py docs/pictures/physics.png`.
+Run as `.venv/bin/python tools/physics_picture.py docs/pictures/physics.jpg`.
 """
 
 from __future__ import annotations
@@ -82,4 +82,4 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    draw().save(given.out, optimize=True)
+    draw().save(given.out, quality=82, optimize=True)

@@ -1,6 +1,6 @@
 """Draw the pose library: every class as radiographs, and hands from near.
 
-Run as `.venv/bin/python tools/pose_picture.py docs/pictures`: writes poses.png and hands.png there.
+Run as `.venv/bin/python tools/pose_picture.py docs/pictures`: writes poses.jpg and hands.png there.
 """
 
 from __future__ import annotations
@@ -114,5 +114,5 @@ if __name__ == "__main__":
     given.out.mkdir(parents=True, exist_ok=True)
     read = default_anatomy()
     if given.classes:
-        poses(read, given.size, given.classes).save(given.out / "poses.png", optimize=True)
+        poses(read, given.size, given.classes).save(given.out / "poses.jpg", quality=82, optimize=True)
     hands(read, given.size).save(given.out / "hands.png", optimize=True)
