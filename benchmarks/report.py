@@ -133,11 +133,11 @@ def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:
     return path
 
 
-def held_out(data: Path, samples: int) -> tuple[Any, list[int]]:
-    """The ``val`` split of a folder of shards, and the numbers of samples with bone, evenly spaced over it."""
+def held_out(data: Path, samples: int, split: str = "val") -> tuple[Any, list[int]]:
+    """A split of a folder of shards, and the numbers of samples with bone, evenly spaced over it."""
     from maskel_core.data.dataset import SampleStore
 
-    store = SampleStore.open(data, "val", cache=False)
+    store = SampleStore.open(data, split, cache=False)
     count = min(samples, len(store))
     picks = [i * len(store) // count for i in range(count)]
     return store, [i for i in picks if (store.layers[i, 0] > 0).any()]

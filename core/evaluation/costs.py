@@ -14,8 +14,9 @@ from maskel_core.training.tracking import LOG, last_figures
 
 
 def parameters_of(pipeline: MaskelPipeline) -> int:
-    """Number of parameters of a pipeline's model."""
-    return sum(value.numel() for value in pipeline.model.parameters())
+    """Number of parameters of a pipeline's model and of its close look."""
+    networks = [network for network in (pipeline.model, pipeline.close_look) if network is not None]
+    return sum(value.numel() for network in networks for value in network.parameters())
 
 
 def training_budget(folder: Path | str | None) -> dict[str, float]:

@@ -65,6 +65,7 @@ class Prepared:
         box: Where the model's square lies in it.
         frame: float32 (1, S, S), 0 to 1, on the CPU.
         turned: Whether the model sees the mirror image, so that a mask and its mirror image have mirrored answers.
+        large: Whether the answer is large enough for more than one look (`maskel_core.pipeline.close_look`, `.second_look`).
         again: The same in the frame of a second look, see `maskel_core.pipeline.second_look`; None: it is looked at once.
     """
 
@@ -73,6 +74,7 @@ class Prepared:
     box: Letterbox
     frame: Tensor
     turned: bool = False
+    large: bool = False
     again: Prepared | None = None
 
 

@@ -14,9 +14,11 @@ from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
 from maskel_core.errors import MaskelError
 from maskel_core.models import DiffusionXray, MaskTransformer, PlainUNet, VQMaskedAutoencoder
 from maskel_core.models.areas import areas_of
+from maskel_core.models.close_look import CloseLook
 from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
+from maskel_core.pipeline.close_look import load_close_look, look_closer
 from maskel_core.pipeline.contracts import Joint, Prediction, Prepared, XrayOutput, XrayRequest
 from maskel_core.pipeline.edges import extend_beyond, is_gain, lift_detail, reach_of, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
@@ -53,6 +55,7 @@ class MaskelPipeline:
         looks: How often a picture is looked at, 1 or 2 (see `maskel_core.pipeline.second_look`): two take twice the time. None =
             as the model's configuration says.
         calibration: What the model's joints are off by; None: they stay as the model says.
+        close_look: What mends the head in pictures of more than the model's ``base_size``; None: it stays as the model says.
 
     Raises:
         MaskelError: ``bad_precision``, ``bad_looks``.
@@ -68,6 +71,7 @@ class MaskelPipeline:
         familiarity: Familiarity | None = None,
         looks: int | None = None,
         calibration: JointCalibration | None = None,
+        close_look: CloseLook | None = None,
     ) -> None:
         if looks not in (None, 1, 2):
             raise MaskelError("bad_looks", f"A picture cannot be looked at {looks} times.", "Choose 1 or 2.")
@@ -80,6 +84,9 @@ class MaskelPipeline:
         self._detail = float(getattr(model.config, "detail_gain", 0.0))
         self._familiarity = familiarity
         self._calibration = calibration
+        self.close_look = None if close_look is None else close_look.eval()
+        if close_look is not None:
+            close_look.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.looks = looks or int(getattr(model.config, "looks", 1))
         self.to(device)
 
@@ -112,7 +119,8 @@ class MaskelPipeline:
             raise damaged(folder, f"its looks is {often!r}")
         name, described = folder.resolve().name, _description(folder)
         familiarity, calibration = Familiarity.load(folder), JointCalibration.load(folder, len(JOINT_NAMES))
-        return cls(model, name, described, device, precision, familiarity, looks, calibration)
+        closer = load_close_look(folder)
+        return cls(model, name, described, device, precision, familiarity, looks, calibration, closer)
 
     def to(self, device: torch.device | str) -> MaskelPipeline:
         """Move the model to a device, in the precision that suits it there; returns the pipeline."""
@@ -120,6 +128,8 @@ class MaskelPipeline:
         self.model.to(self.device)  # type: ignore[arg-type]
         self.precision = choose_precision(self._asked, self.model, self.device)
         self._running = narrowed(self.model, self.precision)
+        if self.close_look is not None:
+            self.close_look.to(self.device)
         return self
 
     @property
@@ -196,9 +206,10 @@ class MaskelPipeline:
         turned = bool(getattr(config, "canonical", False)) and leans_left(request.mask)
         mask = resize_mask(mirrored(request.mask) if turned else request.mask, request.size)
         box = Letterbox.around(mask, config.sample_size, config.margin, self._whole)
-        first = Prepared(request, mask, box, _framed(box, mask), turned)
         # A small picture is wanted fast.
-        if self.looks < 2 or max(mask.shape) <= int(getattr(config, "base_size", 0)):
+        large = max(mask.shape) > int(getattr(config, "base_size", 0))
+        first = Prepared(request, mask, box, _framed(box, mask), turned, large)
+        if self.looks < 2 or not large:
             return first
         box = box.moved(*MOVE)
         return replace(first, again=replace(first, box=box, frame=_framed(box, mask)))
@@ -229,8 +240,9 @@ class MaskelPipeline:
             # Where no body is, detail is wasted time: a standing body fills a third of its frame.
             told["areas"] = areas_of(masks)
         with autocast(self.device, self.precision):
-            # The joints are part of what tells how familiar a mask is.
-            joints = self._familiarity is not None or any(request.joints for request in requests)
+            # The joints are part of what tells how familiar a mask is, and where its head lies.
+            joints = self._familiarity is not None or self.close_look is not None
+            joints = joints or any(request.joints for request in requests)
             made = self._running(frames, joints=joints, **told)
         xray = made.xray.float().cpu()
         spread = None
@@ -243,6 +255,10 @@ class MaskelPipeline:
         if made.joints is not None:
             place, sure = made.joints.position.cpu().double(), made.joints.confidence.cpu().double()
             found = torch.cat([place, sure[..., None]], dim=2).numpy()
+        closer = [index for index, one in enumerate(prepared) if one.large]
+        if self.close_look is not None and closer and found is not None and made.spread is not None:
+            framed = masks[closer], xray[closer], made.spread.float().cpu()[closer], found[closer]
+            xray[closer] = look_closer(self.close_look, self.model.scaling, *framed)
         return [
             Prediction(
                 xray[index],
