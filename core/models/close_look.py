@@ -37,12 +37,13 @@ class CloseLook(nn.Module):
         self.enter = nn.Conv2d(4 * MAPS + 2, width, 3, padding=1)
         self.encode = nn.ModuleList(_Block(channels) for channels in widths[:-1])
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
-        self.middle = nn.Sequential(_Block(widths[-1]), _Block(widths[-1]))
         self.place = nn.Sequential(nn.Linear(places, 256), nn.SiLU(), nn.Linear(256, widths[-1]))
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
+        # Blocks at the two coarsest levels cost three quarters of the weights and, once trained, change nothing.
         self.decode = nn.ModuleList(
-            nn.Sequential(_Block(channels), _Block(channels)) for channels in widths[:-1]
+            nn.Sequential(_Block(channels), _Block(channels)) for channels in widths[:-2]
         )
+        self.decode.append(nn.Identity())
         self.fine = nn.Conv2d(width, 64, 3, padding=1)
         self.leave = nn.Sequential(
             nn.Conv2d(16 + MAPS, 24, 3, padding=1), nn.SiLU(), nn.Conv2d(24, 2, 3, padding=1)
@@ -70,7 +71,7 @@ class CloseLook(nn.Module):
             x = block(x)
             kept.append(x)
             x = down(x)
-        x = self.middle(x + self.place(places)[:, :, None, None])
+        x = x + self.place(places)[:, :, None, None]
         for up, blocks, beside in zip(reversed(self.up), reversed(self.decode), reversed(kept), strict=True):
             x = blocks(F.pixel_shuffle(up(x), 2) + beside)
         x = F.silu(F.pixel_shuffle(self.fine(x), 2))
