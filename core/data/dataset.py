@@ -197,6 +197,11 @@ class SampleStore:
         metas = self.metas[:limit]
         return SampleStore(self.masks[:limit], self.layers[:limit], self.joints[:limit], metas)
 
+    def spaced(self, count: int) -> list[int]:
+        """Numbers of at most ``count`` samples, evenly spaced over all."""
+        ends = np.linspace(0, len(self) - 1, min(count, len(self)))
+        return [int(row) for row in np.unique(ends.round().astype(int))]
+
     def pick(self, indices: NDArray[np.integer]) -> SampleStore:
         """The samples with these numbers, in this order."""
         metas = [self.metas[int(i)] for i in indices]

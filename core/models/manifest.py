@@ -8,6 +8,9 @@ import logging
 from pathlib import Path
 
 from maskel_core.errors import MaskelError
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
 
 log = logging.getLogger("maskel_core")
 
@@ -53,6 +56,21 @@ def read_optional_file(folder: Path, name: str) -> bytes | None:
     if not (folder / name).is_file() and name not in (wanted or {}):
         return None
     return _read_file(folder, name, wanted)
+
+
+def read_optional_tensors(folder: Path, name: str) -> dict[str, Tensor] | None:
+    """The tensors of a safetensors file that a model may have beside `FILES`; None where it has none.
+
+    Raises:
+        MaskelError: ``model_damaged``.
+    """
+    data = read_optional_file(folder, name)
+    if data is None:
+        return None
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise damaged(folder, f"{name}: {error}") from error
 
 
 def write_checksums(folder: Path) -> None:

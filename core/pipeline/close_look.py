@@ -14,12 +14,11 @@ import torch
 import torch.nn.functional as F
 from maskel_core.anatomy.joints import JOINT_NAMES, MIRRORED
 from maskel_core.models.close_look import CloseLook
-from maskel_core.models.manifest import damaged, read_optional_file
+from maskel_core.models.manifest import damaged, read_optional_tensors
 from maskel_core.models.vq_masked_autoencoder import LayerScaling
 from maskel_core.pipeline.edges import extend_beyond, is_gain, lift_detail, reach_of
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 CLOSE_LOOK = "close_look.safetensors"
@@ -134,6 +133,11 @@ class HeadWindow:
         return np.array([[-self.up[1], self.up[0]], [-self.up[0], -self.up[1]]])
 
 
+def in_frame(joints: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Joints (..., 3), x and y as shares of a frame and confidence, with x and y in pixels of one of ``size`` pixels."""
+    return joints * [size, size, 1] - [0.5, 0.5, 0]
+
+
 def head_maps(frame: Tensor, xray: Tensor, spread: Tensor, window: HeadWindow, size: int = WINDOW) -> Tensor:
     """What the network sees: float32 (5, ``size``, ``size``), of a mask (1, S, S), layers and errors (2, S, S)."""
     maps = window.cut(torch.cat([frame, xray, spread]), size)
@@ -163,7 +167,7 @@ def look_closer(
     Returns:
         float32 (B, 2, S, S) >= 0, a new tensor.
     """
-    places = joints * [frames.shape[3], frames.shape[2], 1] - [0.5, 0.5, 0]
+    places = in_frame(joints, frames.shape[-1])
     windows = [HeadWindow.around(one) for one in places]
     maps = torch.stack([head_maps(*parts) for parts in zip(frames, xrays, spreads, windows, strict=True)])
     told = torch.from_numpy(np.stack([w.told(one) for w, one in zip(windows, places, strict=True)]))
@@ -200,14 +204,13 @@ def load_close_look(folder: Path) -> CloseLook | None:
     Raises:
         MaskelError: ``model_damaged``.
     """
-    data = read_optional_file(folder, CLOSE_LOOK)
-    if data is None:
+    state = read_optional_tensors(folder, CLOSE_LOOK)
+    if state is None:
         return None
     try:
-        state = load(data)
         network = CloseLook(len(state["enter.weight"]), state["place.0.weight"].shape[1])
         network.load_state_dict(state, strict=True)
-    except (SafetensorError, KeyError, RuntimeError, ValueError, IndexError) as error:
+    except (KeyError, RuntimeError, ValueError, IndexError) as error:
         raise damaged(folder, f"{CLOSE_LOOK}: {str(error).splitlines()[0]}") from error
     if state["place.0.weight"].shape[1] != 3 * len(JOINT_NAMES) + 3:
         raise damaged(folder, f"{CLOSE_LOOK} is not of {len(JOINT_NAMES)} joints")

@@ -95,3 +95,11 @@ class Prediction:
     joints: NDArray[np.float64] | None
     familiarity: float | None = None
     again: Prediction | None = None
+
+
+def looks_of(prepared: Prepared, prediction: Prediction) -> list[tuple[Prepared, Prediction]]:
+    """The first look, and the second where there is one, each with what the model says of it."""
+    looks = [(prepared, prediction)]
+    if prepared.again is not None and prediction.again is not None:
+        looks.append((prepared.again, prediction.again))
+    return looks

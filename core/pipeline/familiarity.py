@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from maskel_core.models.manifest import damaged, read_optional_file
+from maskel_core.models.manifest import damaged, read_optional_tensors
 from maskel_core.models.vq_masked_autoencoder import XrayPrediction
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 FAMILIARITY = "familiarity.safetensors"
@@ -104,10 +103,8 @@ class Familiarity:
         Raises:
             MaskelError: ``model_damaged``.
         """
-        data = read_optional_file(folder, FAMILIARITY)
-        if data is None:
-            return None
+        tensors = read_optional_tensors(folder, FAMILIARITY)
         try:
-            return cls(**load(data))
-        except (SafetensorError, TypeError) as error:
+            return None if tensors is None else cls(**tensors)
+        except TypeError as error:
             raise damaged(folder, f"{FAMILIARITY}: {error}") from error

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from maskel_core.models.manifest import damaged, read_optional_file
+from maskel_core.models.manifest import damaged, read_optional_tensors
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 
 CALIBRATION = "joint_calibration.safetensors"
 """File of a model folder."""
@@ -91,13 +90,12 @@ class JointCalibration:
         Raises:
             MaskelError: ``model_damaged``.
         """
-        data = read_optional_file(folder, CALIBRATION)
-        if data is None:
+        tensors = read_optional_tensors(folder, CALIBRATION)
+        if tensors is None:
             return None
-        try:
-            weights = load(data)["weights"].double().numpy()
-        except (SafetensorError, KeyError) as error:
-            raise damaged(folder, f"{CALIBRATION}: {error}") from error
+        if "weights" not in tensors:
+            raise damaged(folder, f"{CALIBRATION} has no weights")
+        weights = tensors["weights"].double().numpy()
         if weights.shape != (3 * joints + 1, 2 * joints) or not np.isfinite(weights).all():
             raise damaged(folder, f"{CALIBRATION} is not of {joints} joints")
         return cls(weights)

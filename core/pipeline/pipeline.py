@@ -19,7 +19,7 @@ from maskel_core.models.configurations import Generator
 from maskel_core.models.store import damaged, load_model
 from maskel_core.models.views import MIRRORED_VIEWS, VIEWS
 from maskel_core.pipeline.close_look import load_close_look, look_closer
-from maskel_core.pipeline.contracts import Joint, Prediction, Prepared, XrayOutput, XrayRequest
+from maskel_core.pipeline.contracts import Joint, Prediction, Prepared, XrayOutput, XrayRequest, looks_of
 from maskel_core.pipeline.edges import extend_beyond, is_gain, lift_detail, reach_of, sharpen
 from maskel_core.pipeline.execution import autocast, batch_limit, choose_precision, narrowed
 from maskel_core.pipeline.familiarity import Familiarity, traits
@@ -272,9 +272,7 @@ class MaskelPipeline:
     @torch.inference_mode()
     def finish(self, prepared: Prepared, prediction: Prediction) -> XrayOutput:
         """Back to the mask's pixels, and the tone curve; the third step, any thread may do it."""
-        looks = [(prepared, prediction)]
-        if prepared.again is not None and prediction.again is not None:
-            looks.append((prepared.again, prediction.again))
+        looks = looks_of(prepared, prediction)
         mask, cover = prepared.mask, torch.from_numpy(prepared.mask)
         total = self._layers(*looks[0], len(looks))
         for look in looks[1:]:

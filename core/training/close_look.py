@@ -21,10 +21,11 @@ from maskel_core.pipeline.close_look import (
     WINDOW,
     HeadWindow,
     head_maps,
+    in_frame,
     load_close_look,
     save_close_look,
 )
-from maskel_core.pipeline.contracts import Prediction, Prepared
+from maskel_core.pipeline.contracts import Prediction, Prepared, looks_of
 from maskel_core.pipeline.edges import is_gain
 from maskel_core.pipeline.turning import mirrored
 from maskel_core.training.losses import blur
@@ -74,10 +75,7 @@ def collect_windows(pipeline: MaskelPipeline, store: SampleStore, rows: list[int
             (prediction,) = pipeline.predict([prepared])
             shown = layers * (mask > 0)
             truth = torch.from_numpy(mirrored(shown) if prepared.turned else shown)
-            looks = [(prepared, prediction)]
-            if prepared.again is not None and prediction.again is not None:
-                looks.append((prepared.again, prediction.again))
-            for look in looks:
+            for look in looks_of(prepared, prediction):
                 window = _window(*look, truth, pipeline.model.scaling)
                 if window is None:
                     raise damaged(Path(pipeline.model_id), "it names no joints, or not how sure it is")
@@ -96,7 +94,7 @@ def _window(
     if prediction.joints is None or prediction.spread is None:
         return None
     box, size = prepared.box, WINDOW + 2 * SLACK
-    joints = prediction.joints * [box.size, box.size, 1] - [0.5, 0.5, 0]
+    joints = in_frame(prediction.joints, box.size)
     window = HeadWindow.around(joints)
     seen = head_maps(prepared.frame, prediction.xray, prediction.spread, window, size)
     # The truth is cut from the picture itself: on the way through a frame it would lose edges.
@@ -233,8 +231,7 @@ def train_close_look(
     pipeline = MaskelPipeline.from_pretrained(folder)
     network = (load_close_look(folder) if resume else None) or _fresh(seed)
     store = SampleStore.open(data, "train")
-    chosen = np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(int))
-    heads = collect_windows(pipeline, store, [int(row) for row in chosen])
+    heads = collect_windows(pipeline, store, store.spaced(count))
     network = fit_network(network, heads, pipeline.model.scaling, steps, rate=rate, seed=seed)
     if gain is not None:
         network.gain.fill_(gain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from maskel_core.data.dataset import SampleStore
 from maskel_core.models import MaskTransformer
@@ -50,10 +49,10 @@ def answers(model: MaskTransformer, data: Path | str, split: str, count: int, ba
     precision = choose_precision("auto", model, device)
     running = narrowed(model, precision)
     store = SampleStore.open(data, split)
-    chosen = np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(int))
+    chosen = store.spaced(count)
     found = []
     for start in range(0, len(chosen), batch):
-        rows = [int(row) for row in chosen[start : start + batch]]
+        rows = chosen[start : start + batch]
         masks = store.batch(rows, model.config.sample_size, model.config.margin).mask
         with autocast(device, precision):
             made = running(masks)

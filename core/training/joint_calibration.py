@@ -33,9 +33,8 @@ def fit_calibration(folder: Path | str, data: Path | str, count: int = 1600) -> 
     folder = Path(folder)
     pipeline = MaskelPipeline.from_pretrained(folder)
     store = SampleStore.open(data, "train")
-    chosen = np.unique(np.linspace(0, len(store) - 1, min(count, len(store))).round().astype(int))
     pairs = []
-    for order, row in enumerate(int(row) for row in chosen):
+    for order, row in enumerate(store.spaced(count)):
         pair = _pair(pipeline, store, row, told=order % 2 == 1)
         if pair is None:
             raise damaged(folder, "the model names no joints")
